@@ -1,0 +1,133 @@
+"""What a kernel is asked to do, what it gives back, and how feature maps lie in a target's memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import tirx
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a target keeps feature maps: NHWC with batch 1 dropped, so (rows, columns, channels).
+
+    Codes are (H + 2 * halo, W + 2 * halo, channels); the halo holds the stored form of m = 0 (of the padding colour for
+    the picture), so that kernels read it without a branch. The skip stream is (H, W, channels) int16 with no halo.
+
+    Attributes:
+        storage: dtype of stored codes, ``uint8``, ``int8`` or ``int16``.
+        bias: added to m - shift when it is stored: 128 for ``uint8`` storage, else 0.
+        channel_block: channels of every feature map are padded to a multiple of it.
+        picture_channels: channels of the stored picture (3 padded).
+        has_halo: False where kernels check bounds themselves (CUDA); then every halo is 0.
+    """
+
+    storage: str
+    bias: int
+    channel_block: int
+    picture_channels: int
+    has_halo: bool
+
+    def padded(self, channels: int) -> int:
+        """Channels in memory of a feature map of ``channels``."""
+        return -(-channels // self.channel_block) * self.channel_block
+
+    def shift(self, low: int, high: int) -> int:
+        """What is subtracted from decoded values in low..high so that they fit the storage (docs/numerics.md)."""
+        fits = self.storage == "int16" or (low >= -128 and high <= 127)
+        return 0 if fits else low + 128
+
+    def store(self, values: NDArray, shift: int) -> NDArray:
+        """Decoded values m as stored bytes."""
+        return (np.asarray(values, np.int64) - shift + self.bias).astype(self.storage)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A stride-1, "same"-padded integer convolution with its fused epilogue (docs/numerics.md).
+
+    Layers with equal workloads share one kernel; what differs between them is in :class:`Constants`.
+
+    Attributes:
+        in_channels, out_channels: logical channels, before padding to the layout's block.
+        kernel: odd kernel size, 1, 3, 5, 9, ...
+        groups: 1 unless grouped.
+        reads_picture: the input is the stored picture (``layout.picture_channels`` channels).
+        in_halo, out_halo: halo widths of input and output codes in memory; in_halo >= kernel // 2 (0 if no halos).
+        shuffle: pixel shuffle factor r of the output; 1 is none. Channel c * r * r + dy * r + dx of the convolution goes
+            to channel c of pixel (r * y + dy, r * x + dx).
+        bent: negative accumulators have multipliers of their own (ReLU, PReLU); False: ``positive`` serves both.
+        adds_skip: a skip stream is added before anything is written.
+        writes_stream: the int16 stream is an output.
+        codes: how output codes are made: "none", "uniform" (clip only) or "table" (``levels`` lookup).
+        from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct; true exactly
+            when ``adds_skip`` or ``writes_stream``.
+        writes_picture: the output is the (H, W, 3) uint8 picture, unpadded; then nothing else is written.
+        in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    groups: int = 1
+    reads_picture: bool = False
+    in_halo: int = 0
+    out_halo: int = 0
+    shuffle: int = 1
+    bent: bool = False
+    adds_skip: bool = False
+    writes_stream: bool = False
+    codes: str = "none"
+    writes_picture: bool = False
+    in_magnitude: int = 255
+    weight_magnitude: int = 127
+
+    @property
+    def from_stream(self) -> bool:
+        return self.adds_skip or self.writes_stream
+
+
+@dataclass(frozen=True)
+class Constants:
+    """One layer's numbers, in logical form; a kernel's ``pack`` turns them into its parameters.
+
+    Attributes:
+        weight: (O, I / groups, k, k) int8.
+        start: (O,) int32, in terms of decoded values m (not of stored bytes).
+        positive, negative: (O,) float32 multipliers.
+        in_low, in_high: range of the input's decoded values (0, 255 for the picture); gives its storage shift.
+        padding: (I,) int16, decoded value outside the picture: zeros, or the padding colour.
+        low: smallest fine index of the output codes (0 if none).
+        levels: int16, decoded value of fine index low + i (empty if no codes).
+        ratio: float32, stream step / code step (unused unless ``from_stream``).
+    """
+
+    weight: NDArray[np.int8]
+    start: NDArray[np.int32]
+    positive: NDArray[np.float32]
+    negative: NDArray[np.float32]
+    in_low: int
+    in_high: int
+    padding: NDArray[np.int16]
+    low: int
+    levels: NDArray[np.int16]
+    ratio: np.float32
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel for a workload.
+
+    Attributes:
+        name: for reports, such as ``x86.direct.vnni``.
+        function: PrimFunc with symbolic height and width. Parameters in this order: the input codes, the packed constants,
+            the skip stream if ``adds_skip``, then the outputs: the stream if ``writes_stream``, then the codes if any, or
+            the picture. Shape variables are bound by whole dimensions of the *input* buffer (rows, columns).
+        pack: constants -> arrays for the constant parameters, in order. Fills in channel padding, the storage shift's
+            correction of ``start``, and permutations.
+    """
+
+    name: str
+    function: tirx.PrimFunc
+    pack: Callable[[Constants], list[NDArray]]

@@ -1,0 +1,96 @@
+"""QuantSpec: a quantized network as data. The only thing that crosses from PyTorch to TVM."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class GridQuantizer:
+    """Activation quantizer on an integer grid: x -> step * levels[clip(rint(x / step), low, high) - low].
+
+    Attributes:
+        bits: width of a code; ``levels`` holds at most 2**bits distinct values.
+        step: real value of one grid step (a float32 value).
+        low: the fine grid's smallest index; ``high = low + len(levels) - 1``.
+        levels: (high - low + 1,) int16, non-decreasing: the decoded value, in steps, of every fine index. For a
+            uniform quantizer ``levels = low, low + 1, .. high``; for an aligned dual region it is the paper's
+            piecewise-linear quantizer with breakpoint and tail step snapped to the grid (docs/method.md).
+    """
+
+    bits: int
+    step: float
+    low: int
+    levels: NDArray[np.int16]
+
+    @property
+    def high(self) -> int:
+        return self.low + len(self.levels) - 1
+
+    @property
+    def uniform(self) -> bool:
+        return bool(np.array_equal(self.levels, np.arange(self.low, self.high + 1)))
+
+    @property
+    def magnitude(self) -> int:
+        """Largest absolute decoded value, in steps."""
+        return int(np.abs(self.levels.astype(np.int64)).max())
+
+
+@dataclass(frozen=True)
+class FreeQuantizer:
+    """Activation quantizer with levels anywhere (the paper's own form): nearest value. Simulation only.
+
+    Attributes:
+        bits: nominal width; the release budget's levels need ``bits + 1``-bit codes.
+        values: (n,) float32, increasing.
+    """
+
+    bits: int
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One quantized convolution.
+
+    Attributes:
+        weight: (O, I / groups, kh, kw) int8 codes, zero exact.
+        weight_scale: (O,) float32; the real weight is ``weight * weight_scale``.
+        weight_bits: width the codes are packed to.
+        input: quantizer of the input; None for the convolution that reads the picture, whose uint8 is exact.
+        stream_step: real value of one int16 step of the skip stream this layer's output lives in (its own value or
+            the sum it is added to), or None if the output is never an operand or a result of an addition.
+    """
+
+    weight: NDArray[np.int8]
+    weight_scale: NDArray[np.float32]
+    weight_bits: int
+    input: GridQuantizer | FreeQuantizer | None
+    stream_step: float | None = None
+
+
+@dataclass(frozen=True)
+class QuantSpec:
+    """A quantized network.
+
+    Attributes:
+        family: network family (tvm_srq.models).
+        config: the family's constructor arguments.
+        layers: convolutions by module name, in execution order.
+        parameters: every other entry of the state dict (biases, batch norm, PReLU, mean shifts), float32.
+        metadata: how it was made: method, bits, calibration, versions. JSON values.
+    """
+
+    family: str
+    config: dict[str, Any]
+    layers: dict[str, LayerSpec]
+    parameters: dict[str, NDArray]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def integer(self) -> bool:
+        """Whether it runs in integers (every quantizer lies on a grid); otherwise it can only be simulated."""
+        return not any(isinstance(layer.input, FreeQuantizer) for layer in self.layers.values())
