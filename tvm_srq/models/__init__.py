@@ -5,10 +5,11 @@ import pkgutil
 from functools import cache
 
 from tvm_srq.models.base import Family, Network, to_picture
-from tvm_srq.models.load import detect_network, load_checkpoint, read_state_dict
+from tvm_srq.models.load import detect_network, load_checkpoint, network_from_spec, read_state_dict
 
 __all__ = [
-    "Family", "Network", "detect_network", "families", "load_checkpoint", "read_state_dict", "to_picture",
+    "Family", "Network", "detect_network", "families", "load_checkpoint", "network_from_spec", "read_state_dict",
+    "to_picture",
 ]
 
 

@@ -18,12 +18,15 @@ class Network(nn.Module):
         output_range: (black, white) at the output; ``(0, 255)``, ``(0, 1)`` or ``(-1, 1)``.
         edge_layers: names of the convolutions held at 8 bits by the paper's layer policy: the head, the
             upsampler and the last one.
+        family, config: how to build it again; set by :func:`tvm_srq.models.load.build_network`.
     """
 
     scale: int
     pixel_range: float
     output_range: tuple[float, float]
     edge_layers: tuple[str, ...]
+    family: str
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Family, Network, StateDict
+from tvm_srq.spec import QuantSpec
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model", "net")
 
@@ -92,3 +93,21 @@ def build_network(family: Family, config: dict[str, Any], state: StateDict, path
         raise UserError(f"checkpoint {path} looks like {family.name} {config} but does not fit it at {lacking[:4]}")
     network.family, network.config = family.name, config
     return network.eval()
+
+
+def network_from_spec(spec: QuantSpec) -> Network:
+    """Rebuild a quantized network, its convolutions' weights dequantized to float32.
+
+    Raises:
+        UserError: the spec's family is unknown or its parameters do not fit.
+    """
+    from tvm_srq.models import families
+
+    family = next((family for family in families() if family.name == spec.family), None)
+    if family is None:
+        raise UserError(f"the .srq is of network family {spec.family}, which this version does not know; update tvm_srq")
+    state = {name: torch.tensor(value) for name, value in spec.parameters.items()}
+    for name, layer in spec.layers.items():
+        scale = layer.weight_scale.reshape(-1, 1, 1, 1)
+        state[f"{name}.weight"] = torch.tensor(layer.weight.astype("float32") * scale)
+    return build_network(family, spec.config, state, "of the .srq")

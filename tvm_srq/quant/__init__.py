@@ -1,0 +1,1 @@
+"""Post-training quantization in PyTorch: statistics, quantizers, calibration, integer reference. Never imports TVM."""

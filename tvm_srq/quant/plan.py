@@ -1,0 +1,210 @@
+"""A network as a list of convolutions with what follows each: the view calibration and the reference share."""
+
+import operator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx, nn
+
+from tvm_srq.affine import Affine, batch_norm_affine
+from tvm_srq.errors import UserError
+from tvm_srq.models.base import Network
+
+PICTURE = "picture"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One convolution and its epilogue, in the order affine, activation, pixel shuffle, addition.
+
+    Attributes:
+        name: module name of the convolution.
+        source: name of the step whose result it reads, or ``PICTURE``.
+        inputs: map from pixels to the convolution's input (identity unless it reads the picture), per channel.
+        affines: maps after the sum of products, in dataflow order: bias, batch norm, scalars.
+        slope: (O,) slope for negative values: 1 none, 0 ReLU, PReLU's parameters; None before it is known.
+        shuffle: pixel shuffle factor, 1 for none.
+        skip: name of the step whose stream is added, or None.
+    """
+
+    name: str
+    source: str
+    inputs: Affine
+    affines: tuple[Affine, ...] = ()
+    slope: NDArray[np.float64] | None = None
+    shuffle: int = 1
+    skip: str | None = None
+
+
+@dataclass
+class Plan:
+    """Steps in execution order, the last one's output being the picture.
+
+    Attributes:
+        steps: by convolution name.
+        streams: for every step whose output is an operand or a result of an addition: its group's first member.
+            Tensors of one group are added to each other, so they share one step.
+        output: map from the last step's values to 0..255, in dataflow order.
+    """
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    streams: dict[str, str] = field(default_factory=dict)
+    output: list[Affine] = field(default_factory=list)
+
+    @property
+    def last(self) -> str:
+        return next(reversed(self.steps))
+
+
+class ConvolutionTracer(fx.Tracer):
+    """Keeps every convolution a leaf, subclasses such as EDSR's MeanShift too."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
+
+
+def is_mean_shift(module: nn.Module) -> bool:
+    """Whether a module is a 1x1 convolution with a diagonal kernel: a per-channel scale and offset."""
+    if not isinstance(module, nn.Conv2d) or module.kernel_size != (1, 1) or module.groups != 1:
+        return False
+    weight = module.weight.detach()[:, :, 0, 0]
+    return weight.shape[0] == weight.shape[1] and bool((weight == torch.diag(torch.diagonal(weight))).all())
+
+
+def trace(network: nn.Module) -> fx.GraphModule:
+    """The network's graph, convolutions and activations as leaves."""
+    return fx.GraphModule(network, ConvolutionTracer().trace(network))
+
+
+def float32_scalar(value: float) -> float:
+    """Scalars take part as float32, as they do in the imported graph."""
+    return float(np.float32(value))
+
+
+def make_plan(network: Network) -> Plan:
+    """Read a network's graph into steps.
+
+    Raises:
+        UserError: an operation or an order of operations that has no integer form here; the message names it.
+    """
+    return PlanBuilder(network).build()
+
+
+class PlanBuilder:
+    """Walks the graph once; ``value[node]`` is the step a node belongs to, or the picture's affine map."""
+
+    def __init__(self, network: Network):
+        self.graph = trace(network)
+        self.network = network
+        self.plan = Plan()
+        self.value: dict[fx.Node, str] = {}
+        self.inputs = Affine.identity(3).then(Affine.of(float32_scalar(network.pixel_range / 255.0), 0.0, 3))
+
+    def build(self) -> Plan:
+        for node in self.graph.graph.nodes:
+            if node.op == "placeholder":
+                self.value[node] = PICTURE
+            elif node.op == "call_module":
+                self.value[node] = self.module(self.graph.get_submodule(str(node.target)), str(node.target), node)
+            elif node.op == "call_function":
+                self.value[node] = self.function(node)
+            elif node.op == "output":
+                self.finish(self.value[node.args[0]])
+            else:
+                raise UserError(f"the network's operation {node.name} ({node.target}) cannot be quantized yet")
+        return self.plan
+
+    def module(self, module: nn.Module, name: str, node: fx.Node) -> str:
+        source = self.value[node.args[0]]
+        if is_mean_shift(module):
+            shift = Affine.of(torch.diagonal(module.weight[:, :, 0, 0]).detach().numpy(), 0.0, module.out_channels)
+            self.affine(source, shift.then(self.bias(module)), name)
+        elif isinstance(module, nn.Conv2d):
+            return self.convolution(module, name, source)
+        elif isinstance(module, nn.BatchNorm2d):
+            values = (module.weight, module.bias, module.running_mean, module.running_var)
+            self.affine(source, batch_norm_affine(*(v.detach().numpy() for v in values), module.eps), name)
+        elif isinstance(module, nn.PixelShuffle):
+            self.update(source, shuffle=self.step(source, name).shuffle * module.upscale_factor)
+        elif isinstance(module, (nn.ReLU, nn.LeakyReLU, nn.PReLU)):
+            self.activate(source, module, name)
+        elif not isinstance(module, nn.Identity):
+            raise UserError(f"layer {name} is a {type(module).__name__}, which cannot be quantized yet")
+        return source
+
+    def function(self, node: fx.Node) -> str:
+        operands = [argument for argument in node.args if isinstance(argument, fx.Node)]
+        if node.target in (operator.add, torch.add) and len(operands) == 2:
+            return self.add(*(self.value[operand] for operand in operands))
+        scalar = next((float(a) for a in node.args if not isinstance(a, fx.Node)), None)
+        if node.target in (operator.mul, torch.mul) and len(operands) == 1 and scalar is not None:
+            source = self.value[operands[0]]
+            self.affine(source, Affine.of(float32_scalar(scalar), 0.0, self.channels(source)), node.name)
+            return source
+        raise UserError(f"the network's operation {node.name} ({node.target}) cannot be quantized yet")
+
+    def convolution(self, module: nn.Conv2d, name: str, source: str) -> str:
+        same = all(p == k // 2 for p, k in zip(module.padding, module.kernel_size, strict=True))
+        if module.stride != (1, 1) or module.dilation != (1, 1) or not same or module.padding_mode != "zeros":
+            raise UserError(f"layer {name} is not a stride-1, zero-padded, same-size convolution; none other is supported")
+        inputs = self.inputs if source == PICTURE else Affine.identity(module.in_channels)
+        self.plan.steps[name] = Step(name, source, inputs, (self.bias(module),))
+        return name
+
+    def bias(self, module: nn.Conv2d) -> Affine:
+        bias = 0.0 if module.bias is None else module.bias.detach().numpy()
+        return Affine.of(1.0, bias, module.out_channels)
+
+    def affine(self, source: str, affine: Affine, name: str) -> None:
+        if source == PICTURE:
+            self.inputs = self.inputs.then(affine)
+            return
+        step = self.step(source, name)
+        if step.slope is not None or step.skip is not None:
+            raise UserError(f"layer {name} scales a value behind an activation or an addition; that is not supported")
+        self.update(source, affines=(*step.affines, affine.repeat(step.shuffle**2)))
+
+    def activate(self, source: str, module: nn.Module, name: str) -> None:
+        step = self.step(source, name)
+        if step.skip is not None or step.slope is not None:
+            raise UserError(f"activation {name} follows an addition or another activation; that is not supported")
+        if isinstance(module, nn.PReLU):
+            slope = module.weight.detach().numpy().astype(np.float64)
+        else:
+            slope = np.array([float32_scalar(getattr(module, "negative_slope", 0.0))])
+        channels = self.channels(source)
+        slope = np.repeat(slope, step.shuffle**2) if slope.size > 1 else np.full(channels, slope[0])
+        self.update(source, slope=slope)
+
+    def add(self, first: str, second: str) -> str:
+        """The later operand's convolution adds the earlier one's stream."""
+        order = list(self.plan.steps)
+        skip, branch = sorted((first, second), key=order.index)
+        if self.plan.steps[branch].skip is not None or skip == branch:
+            raise UserError(f"layer {branch} takes part in two additions in a row; that is not supported")
+        self.update(branch, skip=skip)
+        group = self.plan.streams.setdefault(skip, skip)
+        self.plan.streams[branch] = group
+        return branch
+
+    def finish(self, value: str) -> None:
+        if value != self.plan.last or value in self.plan.streams:
+            raise UserError(f"the network's output is not made by its last convolution but by {value}")
+        black, white = self.network.output_range
+        channels = self.channels(value)
+        scale = Affine.of(float32_scalar(255.0 / (white - black)), 0.0, channels)
+        self.plan.output = [Affine.of(1.0, -black, channels), scale]
+
+    def step(self, source: str, name: str) -> Step:
+        if source == PICTURE:
+            raise UserError(f"layer {name} works on the picture before any convolution; that is not supported")
+        return self.plan.steps[source]
+
+    def update(self, name: str, **changes: object) -> None:
+        self.plan.steps[name] = replace(self.plan.steps[name], **changes)  # type: ignore[arg-type]
+
+    def channels(self, source: str) -> int:
+        """Channels of the convolution behind a value (before its pixel shuffle)."""
+        return 3 if source == PICTURE else self.graph.get_submodule(source).out_channels

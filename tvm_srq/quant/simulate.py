@@ -1,0 +1,41 @@
+"""Float simulation of a QuantSpec: quantize-dequantize around float convolutions. For free-scale quantizers only."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tvm_srq.models.base import to_picture
+from tvm_srq.models.load import network_from_spec
+from tvm_srq.spec import FreeQuantizer, GridQuantizer, QuantSpec
+
+
+def fake_quantize(values: Tensor, quantizer: GridQuantizer | FreeQuantizer) -> Tensor:
+    """Quantize and decode, in float32, same shape."""
+    if isinstance(quantizer, FreeQuantizer):
+        levels = torch.tensor(quantizer.values)
+        return levels[torch.searchsorted((levels[1:] + levels[:-1]) / 2, values.contiguous())]
+    index = (values / quantizer.step).clamp(quantizer.low, quantizer.high).round().long()
+    return torch.tensor(quantizer.levels.astype(np.float32))[index - quantizer.low] * quantizer.step
+
+
+class Simulation:
+    """Runs a QuantSpec in floats: (H, W, 3) uint8 -> (scale * H, scale * W, 3) uint8. Not what any target computes."""
+
+    def __init__(self, spec: QuantSpec):
+        self.network = network_from_spec(spec)
+        for name, layer in spec.layers.items():
+            if layer.input is not None:
+                self.network.get_submodule(name).register_forward_pre_hook(quantizing_hook(layer.input))
+
+    @torch.no_grad()
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        batch = torch.tensor(picture).permute(2, 0, 1)[None].float() * (self.network.pixel_range / 255.0)
+        return to_picture(self.network(batch), self.network.output_range)[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def quantizing_hook(quantizer: GridQuantizer | FreeQuantizer):  # noqa: ANN201 - torch's hook type
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (fake_quantize(inputs[0], quantizer),)
+
+    return hook
