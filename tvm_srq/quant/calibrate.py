@@ -16,6 +16,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
 from tvm_srq.quant.dual_region import fit_aligned, fit_free
 from tvm_srq.quant.observers import Observer
+from tvm_srq.quant.output_choice import choose_by_output
 from tvm_srq.quant.plan import PICTURE, Plan, make_plan, trace
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, fit_percentile
 from tvm_srq.quant.weights import quantize_weights
@@ -25,6 +26,7 @@ QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
 GRIDS = ("aligned", "free")
 BUDGETS = ("strict", "release")
 STREAM_HEADROOM = 1.5  # room above the largest calibrated value before the int16 stream saturates
+CROPS, CROP_SIDE = 6, 96  # kept to compare candidate ranges by their output
 MAX_SIDE = 256  # calibration pictures are cut to this many rows and columns: memory stays bounded
 
 
@@ -68,6 +70,7 @@ class Statistics(fx.Interpreter):
         self.generator = torch.Generator().manual_seed(seed)
         self.inputs: dict[str, Observer] = {}
         self.largest_addend = 0.0
+        self.crops: list[torch.Tensor] = []
 
     def call_module(self, target: Any, args: tuple, kwargs: dict) -> Any:
         if isinstance(self.fetch_attr(target), nn.Conv2d):
@@ -94,8 +97,10 @@ def collect_statistics(network: Network, folder: str | Path, settings: Settings)
     statistics = Statistics(network, settings.seed)
     for path in tqdm(chosen, "calibrating", disable=None):
         picture = read_picture(path)[:MAX_SIDE, :MAX_SIDE]
-        batch = torch.tensor(picture).permute(2, 0, 1)[None].float()
-        statistics.run(batch * (network.pixel_range / 255.0))
+        batch = torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
+        statistics.run(batch)
+        if len(statistics.crops) < CROPS:
+            statistics.crops.append(batch[:, :, :CROP_SIDE, :CROP_SIDE])
     return statistics
 
 
@@ -137,5 +142,11 @@ def quantize_layer(
     activation_bits = settings.edge_bits if edge else settings.activation_bits
     codes, scale = quantize_weights(network.get_submodule(name).weight.detach().numpy(), weight_bits)
     reads_picture = plan.steps[name].source == PICTURE
-    quantizer = None if reads_picture else fit_activation(statistics.inputs[name], activation_bits, settings)
+    observer = statistics.inputs[name]
+    if reads_picture:
+        quantizer = None
+    elif edge and settings.quantizer == "dual-region" and activation_bits == 8:
+        quantizer = choose_by_output(network, name, observer, activation_bits, statistics.crops)
+    else:
+        quantizer = fit_activation(observer, activation_bits, settings)
     return LayerSpec(codes, scale, weight_bits, quantizer, stream_step if name in plan.streams else None)

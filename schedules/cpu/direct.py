@@ -1,0 +1,133 @@
+"""Direct convolution: a register tile of pixels x channel vectors, all taps and input channels summed in registers."""
+
+from dataclasses import dataclass
+
+from tvm.script.ir_builder import IRBuilder
+from tvm.script.ir_builder import tirx as T
+from tvm.ir import Expr
+from tvm.tirx import Buffer, Var
+
+from schedules.cpu.epilogue import write_results
+from schedules.cpu.halo import fill_halo
+from schedules.cpu.packing import channel_order, pack, stored_channels
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
+from schedules.workload import Convolution, Kernel
+
+
+@dataclass
+class Parameters:
+    """The kernel's buffers, in the order of the PrimFunc's parameters.
+
+    Attributes:
+        source: (H + 2 * in_halo, W + 2 * in_halo, channels) codes.
+        weight: (O / block, k * k, I / group, vectors, lanes * group).
+        start: (O,) int32, O padded. positive, negative: (O,) float32.
+        ratio: (1,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
+        levels: (TABLE_ENTRIES,) stored levels. padding: (1,) the stored form of m = 0, for the output's halo.
+        skip, stream: (H * r, W * r, channels) int16. codes: with halo. picture: (H * r, W * r, 3) uint8.
+    """
+
+    source: Buffer
+    weight: Buffer
+    start: Buffer
+    positive: Buffer
+    negative: Buffer
+    ratio: Buffer
+    bounds: Buffer
+    levels: Buffer
+    padding: Buffer
+    skip: Buffer | None = None
+    stream: Buffer | None = None
+    codes: Buffer | None = None
+    picture: Buffer | None = None
+
+
+def direct_rule(unit: DotUnit):  # noqa: ANN201 - a registry Rule
+    """The rule of this kernel for one vector unit."""
+
+    def rule(workload: Convolution) -> Kernel | str:
+        if workload.groups != 1:
+            return "grouped convolution"
+        function = direct_convolution(workload, unit)
+        return Kernel(f"direct.{unit.name}", function, lambda constants: pack(workload, unit, constants))
+
+    return rule
+
+
+def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - tirx.PrimFunc
+    """Build the PrimFunc: rows in parallel; in a row, blocks of channels, then tiles of pixels, then single pixels."""
+    outputs = len(channel_order(workload, unit))
+    pixels, vectors = unit.tile(outputs // unit.lanes)
+    with IRBuilder() as builder, T.prim_func(s_tir=True):
+        T.func_name("main")
+        rows, columns = Var("rows", "int64"), Var("columns", "int64")
+        height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
+        buffers = declare_parameters(workload, unit, rows, columns, outputs, vectors)
+        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
+        with T.parallel(0, height) as row:
+            with T.serial(0, outputs // (unit.lanes * vectors)) as block:
+                with T.serial(0, width // pixels) as tile:
+                    compute_tile(workload, unit, buffers, row, tile * pixels, block, (pixels, vectors))
+                with T.serial(0, width % pixels) as rest:
+                    compute_tile(workload, unit, buffers, row, width - width % pixels + rest, block, (1, vectors))
+            if buffers.codes is not None and workload.out_halo:
+                fill_halo(workload, unit, buffers, row, height, width)
+    return builder.get()
+
+
+def declare_parameters(
+    workload: Convolution, unit: DotUnit, rows: Var, columns: Var, outputs: int, vectors: int
+) -> Parameters:
+    storage, kernel = unit.layout.storage, workload.kernel
+    channels = stored_channels(workload, unit)
+    blocks = outputs // (unit.lanes * vectors)
+    shape = (blocks, kernel * kernel, channels // unit.group, vectors, unit.lanes * unit.group)
+    parameters = Parameters(
+        T.arg("source", T.buffer((rows, columns, channels), storage)),
+        T.arg("weight", T.buffer(shape, unit.weight_dtype)),
+        T.arg("start", T.buffer((outputs,), "int32")),
+        T.arg("positive", T.buffer((outputs,), "float32")),
+        T.arg("negative", T.buffer((outputs,), "float32")),
+        T.arg("ratio", T.buffer((1,), "float32")),
+        T.arg("bounds", T.buffer((3,), "int32")),
+        T.arg("levels", T.buffer((TABLE_ENTRIES,), "int32" if unit.lookup else storage)),
+        T.arg("padding", T.buffer((1,), storage)),
+    )
+    height, width = (size * workload.shuffle for size in (rows - 2 * workload.in_halo, columns - 2 * workload.in_halo))
+    features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
+    if workload.adds_skip:
+        parameters.skip = T.arg("skip", T.buffer((height, width, features), "int16"))
+    if workload.writes_stream:
+        parameters.stream = T.arg("stream", T.buffer((height, width, features), "int16"))
+    if workload.codes != "none":
+        halo = 2 * workload.out_halo
+        parameters.codes = T.arg("codes", T.buffer((height + halo, width + halo, features), storage))
+    if workload.writes_picture:
+        parameters.picture = T.arg("picture", T.buffer((height, width, 3), "uint8"))
+    return parameters
+
+
+def compute_tile(
+    workload: Convolution, unit: DotUnit, buffers: Parameters, row: Var, column: Expr, block: Var, tile: tuple[int, int]
+) -> None:
+    """Accumulate ``tile`` = (pixels, vectors) outputs from (row, column) on and write their results."""
+    pixels, vectors = tile
+    lanes, every = unit.lanes, T.ramp(0, 1, unit.lanes)
+    # below 1 KB and of global scope these stay on the stack, that is, in registers
+    sums = [[T.alloc_buffer((lanes,), "int32", scope="global") for _ in range(vectors)] for _ in range(pixels)]
+    for vector in range(vectors):
+        channel = T.ramp((block * vectors + vector) * lanes, 1, lanes)
+        for pixel in range(pixels):
+            T.buffer_store(sums[pixel][vector], buffers.start[channel], [every])
+    kernel, offset = workload.kernel, workload.in_halo - workload.kernel // 2
+    steps = stored_channels(workload, unit) // unit.group
+    with T.serial(0, kernel) as y, T.serial(0, kernel) as x, T.serial(0, steps) as step:
+        for pixel in range(pixels):
+            at = [row + y + offset, column + pixel + x + offset, T.ramp(step * unit.group, 1, unit.group)]
+            for vector in range(vectors):
+                weight = buffers.weight[block, y * kernel + x, step, vector, T.ramp(0, 1, lanes * unit.group)]
+                total = unit.dot(sums[pixel][vector][every], buffers.source[at], weight)
+                T.buffer_store(sums[pixel][vector], total, [every])
+    for pixel in range(pixels):
+        for vector in range(vectors):
+            write_results(workload, unit, buffers, sums[pixel][vector][every], row, column + pixel, block * vectors + vector)

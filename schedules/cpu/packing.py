@@ -1,0 +1,71 @@
+"""Layer constants -> the arrays a direct kernel reads: channels padded and permuted, weights in register-tile order."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
+from schedules.workload import Constants, Convolution
+
+
+def channel_order(workload: Convolution, unit: DotUnit) -> NDArray[np.int64]:
+    """Packed output channel -> logical output channel, -1 for padding; a multiple of ``unit.lanes`` long.
+
+    Behind a pixel shuffle the channels of each (dy, dx) lie together, padded to the layout's block, so that a vector
+    goes to one pixel. The picture is written lane by lane and keeps the logical order.
+    """
+    channels, positions = workload.out_channels, workload.shuffle**2
+    if workload.writes_picture:
+        return np.pad(np.arange(channels), (0, -channels % unit.lanes), constant_values=-1)
+    per_pixel = channels // positions
+    order = np.full((positions, unit.layout.padded(per_pixel)), -1)
+    order[:, :per_pixel] = np.arange(channels).reshape(per_pixel, positions).T
+    return order.reshape(-1)
+
+
+def stored_channels(workload: Convolution, unit: DotUnit) -> int:
+    """Channels of the input in memory."""
+    return unit.layout.picture_channels if workload.reads_picture else unit.layout.padded(workload.in_channels)
+
+
+def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.direct.Parameters``."""
+    order = channel_order(workload, unit)
+    real = order >= 0
+    kernel, inputs = workload.kernel, stored_channels(workload, unit)
+    weight = np.zeros((len(order), inputs, kernel, kernel), np.int64)
+    weight[real, : workload.in_channels] = constants.weight[order[real]]
+    shift = unit.layout.shift(constants.in_low, constants.in_high)
+    start = np.zeros(len(order), np.int64)
+    # stored = m - shift + bias, so the sum over stored values exceeds the sum over m by (bias - shift) * sum(weight)
+    start[real] = constants.start[order[real]]
+    start -= (unit.layout.bias - shift) * weight.sum((1, 2, 3))
+    positive, negative = (spread(values, order) for values in (constants.positive, constants.negative))
+    low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
+    out_shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
+    offset = unit.layout.bias - out_shift
+    return [
+        tile_weights(weight, unit), start.astype(np.int32), positive, negative,
+        np.array([constants.ratio], np.float32), np.array([low, high, offset], np.int32),
+        stored_levels(constants.levels, unit, out_shift), unit.layout.store(np.zeros(1), out_shift),
+    ]  # fmt: skip
+
+
+def spread(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+    return np.where(order >= 0, values[order], 0).astype(np.float32)
+
+
+def stored_levels(levels: NDArray[np.int16], unit: DotUnit, shift: int) -> NDArray:
+    """Stored form of every level, (TABLE_ENTRIES,); int32 where the unit looks up vectors, else the storage dtype."""
+    if len(levels) == 0 or len(levels) > TABLE_ENTRIES:
+        levels = np.zeros(1, np.int16)  # not a table: the kernel does not read it
+    table = unit.layout.store(np.pad(levels, (0, TABLE_ENTRIES - len(levels)), mode="edge"), shift)
+    return table.astype(np.int32) if unit.lookup else table
+
+
+def tile_weights(weight: NDArray[np.int64], unit: DotUnit) -> NDArray:
+    """(O, I, k, k) -> (O / block, k * k, I / group, vectors, lanes * group)."""
+    outputs, inputs, kernel, _ = weight.shape
+    _, vectors = unit.tile(outputs // unit.lanes)
+    shape = (outputs // (unit.lanes * vectors), vectors, unit.lanes, inputs // unit.group, unit.group, kernel * kernel)
+    tiled = weight.reshape(shape).transpose(0, 5, 3, 1, 2, 4)
+    return np.ascontiguousarray(tiled).reshape(*tiled.shape[:4], -1).astype(unit.weight_dtype)
