@@ -20,7 +20,8 @@ class Affine:
     @staticmethod
     def of(multiplier: object, offset: object, channels: int) -> "Affine":
         """Broadcast scalars or (1, C, 1, 1) arrays to (channels,) float64."""
-        return Affine(*(np.broadcast_to(np.asarray(v, np.float64).reshape(-1), channels).copy() for v in (multiplier, offset)))
+        flat = (np.asarray(values, np.float64).reshape(-1) for values in (multiplier, offset))
+        return Affine(*(np.broadcast_to(values, channels).copy() for values in flat))
 
     @staticmethod
     def identity(channels: int) -> "Affine":

@@ -1,7 +1,7 @@
 """64-bit ARM vector units: sdot, and smull with pairwise accumulation for CPUs without it."""
 
-from tvm.script.ir_builder import tirx as T
 from tvm.ir import Expr
+from tvm.script.ir_builder import tirx as T
 
 from schedules.cpu.unit import DotUnit, round_generic
 from schedules.workload import Layout

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from tvm.ir import Expr
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
-from tvm.ir import Expr
 from tvm.tirx import Buffer, Var
 
 from schedules.cpu.epilogue import write_results

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tvm.script.ir_builder import tirx as T
 from tvm.ir import Expr
+from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
 from schedules.cpu.unit import DotUnit

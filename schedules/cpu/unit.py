@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tvm.script.ir_builder import tirx as T
 from tvm.ir import Expr
+from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.workload import Layout

@@ -1,7 +1,7 @@
 """x86 vector units: vpdpbusd (AVX-512 VNNI), vpmaddwd (AVX2) and pmaddwd (SSE2)."""
 
-from tvm.script.ir_builder import tirx as T
 from tvm.ir import Expr
+from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.cpu.unit import DotUnit, round_generic

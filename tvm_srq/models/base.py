@@ -1,7 +1,8 @@
 """What a super-resolution network is to the rest of tvm_srq."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn

@@ -3,7 +3,7 @@
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -140,11 +140,13 @@ def quantize_layer(
     edge = name in network.edge_layers
     weight_bits = settings.edge_bits if edge else settings.weight_bits
     activation_bits = settings.edge_bits if edge else settings.activation_bits
-    codes, scale = quantize_weights(network.get_submodule(name).weight.detach().numpy(), weight_bits)
+    convolution = cast(nn.Conv2d, network.get_submodule(name))
+    codes, scale = quantize_weights(convolution.weight.detach().numpy(), weight_bits)
     reads_picture = plan.steps[name].source == PICTURE
     observer = statistics.inputs[name]
+    quantizer: GridQuantizer | FreeQuantizer | None = None
     if reads_picture:
-        quantizer = None
+        pass  # its uint8 pixels are exact
     elif edge and settings.quantizer == "dual-region" and activation_bits == 8:
         quantizer = choose_by_output(network, name, observer, activation_bits, statistics.crops)
     else:

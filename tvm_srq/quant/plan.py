@@ -2,6 +2,7 @@
 
 import operator
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -117,15 +118,16 @@ class PlanBuilder:
         return self.plan
 
     def module(self, module: nn.Module, name: str, node: fx.Node) -> str:
-        source = self.value[node.args[0]]
-        if is_mean_shift(module):
+        source = self.value[cast(fx.Node, node.args[0])]
+        if isinstance(module, nn.Conv2d) and is_mean_shift(module):
             shift = Affine.of(torch.diagonal(module.weight[:, :, 0, 0]).detach().numpy(), 0.0, module.out_channels)
             self.affine(source, shift.then(self.bias(module)), name)
         elif isinstance(module, nn.Conv2d):
             return self.convolution(module, name, source)
         elif isinstance(module, nn.BatchNorm2d):
-            values = (module.weight, module.bias, module.running_mean, module.running_var)
-            self.affine(source, batch_norm_affine(*(v.detach().numpy() for v in values), module.eps), name)
+            tensors = (module.weight, module.bias, module.running_mean, module.running_var)
+            gamma, beta, mean, variance = (cast(torch.Tensor, tensor).detach().numpy() for tensor in tensors)
+            self.affine(source, batch_norm_affine(gamma, beta, mean, variance, module.eps), name)
         elif isinstance(module, nn.PixelShuffle):
             self.update(source, shuffle=self.step(source, name).shuffle * module.upscale_factor)
         elif isinstance(module, (nn.ReLU, nn.LeakyReLU, nn.PReLU)):
@@ -138,7 +140,7 @@ class PlanBuilder:
         operands = [argument for argument in node.args if isinstance(argument, fx.Node)]
         if node.target in (operator.add, torch.add) and len(operands) == 2:
             return self.add(*(self.value[operand] for operand in operands))
-        scalar = next((float(a) for a in node.args if not isinstance(a, fx.Node)), None)
+        scalar = next((float(a) for a in node.args if isinstance(a, (int, float))), None)
         if node.target in (operator.mul, torch.mul) and len(operands) == 1 and scalar is not None:
             source = self.value[operands[0]]
             self.affine(source, Affine.of(float32_scalar(scalar), 0.0, self.channels(source)), node.name)
@@ -207,4 +209,4 @@ class PlanBuilder:
 
     def channels(self, source: str) -> int:
         """Channels of the convolution behind a value (before its pixel shuffle)."""
-        return 3 if source == PICTURE else self.graph.get_submodule(source).out_channels
+        return 3 if source == PICTURE else cast(nn.Conv2d, self.graph.get_submodule(source)).out_channels

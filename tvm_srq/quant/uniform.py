@@ -41,7 +41,7 @@ def fit_least_squares(observer: Observer, bits: int) -> GridQuantizer:
     """The range of least squared error, each end shrunk on its own (alternating line searches)."""
     values, weights = observer.histogram()
     lower, upper = min(observer.minimum, 0.0), max(observer.maximum, 0.0)
-    best = (1.0, 1.0)
+    best: tuple[float, ...] = (1.0, 1.0)
     for _ in range(2):
         for end in (0, 1):
             candidates = [tuple(s if i == end else best[i] for i in (0, 1)) for s in SHRINKINGS]

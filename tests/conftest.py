@@ -1,0 +1,21 @@
+"""Shared fixtures: the folder of real weights and pictures, and the bundled network."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ASSETS = Path(__file__).parents[1] / "tvm_srq" / "assets"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder TVM_SRQ_DATA with datasets/ and weights/."""
+    if "TVM_SRQ_DATA" not in os.environ:
+        pytest.skip("TVM_SRQ_DATA is not set: real weights and pictures are not available")
+    return Path(os.environ["TVM_SRQ_DATA"])
+
+
+@pytest.fixture(scope="session")
+def default_checkpoint() -> Path:
+    return ASSETS / "edsr_r6f32_x2.safetensors"

@@ -1,0 +1,35 @@
+"""The integer reference on real networks: accuracy, and the .srq round trip."""
+
+import numpy as np
+import pytest
+
+from tvm_srq.data.pictures import list_pictures, read_picture
+from tvm_srq.errors import UserError
+from tvm_srq.metrics import psnr_y
+from tvm_srq.models import load_checkpoint
+from tvm_srq.quant.calibrate import Settings, quantize_network
+from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.spec_file import load_spec, save_spec
+
+
+def set5_psnr(run, data, scale: int) -> float:
+    scores = []
+    for path in list_pictures(data / "datasets/Set5/HR"):
+        low = read_picture(data / f"datasets/Set5/LR_bicubic/X{scale}/{path.stem}x{scale}.png")
+        scores.append(psnr_y(run(low), read_picture(path)[: low.shape[0] * scale, : low.shape[1] * scale], scale))
+    return float(np.mean(scores))
+
+
+def test_edsr_loses_little_at_true_four_bits(data, tmp_path):
+    network = load_checkpoint(data / "weights/edsr_r8f64_x2.pt")
+    spec = quantize_network(network, data / "datasets/calibration/BSDS500train100/LR_bicubic/X2", Settings())
+    assert all(layer.input is None or layer.input.magnitude <= 31 or name in network.edge_layers
+               for name, layer in spec.layers.items())  # fmt: skip
+    save_spec(spec, tmp_path / "a.srq")
+    assert set5_psnr(IntegerReference(load_spec(tmp_path / "a.srq")), data, 2) >= 37.35
+
+
+def test_a_truncated_file_is_told(tmp_path, default_checkpoint):
+    (tmp_path / "a.srq").write_bytes(default_checkpoint.read_bytes()[:5000])
+    with pytest.raises(UserError, match="damaged or no .srq file"):
+        load_spec(tmp_path / "a.srq")
