@@ -61,8 +61,7 @@ class Convolution:
         adds_skip: a skip stream is added before anything is written.
         writes_stream: the int16 stream is an output.
         codes: how output codes are made: "none", "uniform" (clip only) or "table" (``levels`` lookup).
-        from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct; true exactly
-            when ``adds_skip`` or ``writes_stream``.
+        from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct.
         writes_picture: the output is the (H, W, 3) uint8 picture, unpadded; then nothing else is written.
         in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
     """
@@ -79,13 +78,10 @@ class Convolution:
     adds_skip: bool = False
     writes_stream: bool = False
     codes: str = "none"
+    from_stream: bool = False
     writes_picture: bool = False
     in_magnitude: int = 255
     weight_magnitude: int = 127
-
-    @property
-    def from_stream(self) -> bool:
-        return self.adds_skip or self.writes_stream
 
 
 @dataclass(frozen=True)

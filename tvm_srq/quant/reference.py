@@ -83,7 +83,10 @@ class IntegerReference:
             unit = layer.weight_scale.astype(np.float64) * np.float64(self.quantizer(step.name).step)
             affine, padding = Affine.of(unit, 0.0, len(unit)), np.zeros(layer.weight.shape[1], np.int16)
         output = self.plan.output if step.name == self.plan.last else []
-        affine = reduce(Affine.then, (*step.affines, *output), affine)
+        if step.source == PICTURE:
+            affine = affine.then(reduce(Affine.then, (*step.affines, *output)))
+        else:
+            affine = reduce(Affine.then, (*step.affines, *output), affine)
         return accumulator(layer.weight, affine), padding
 
     def range(self, name: str) -> tuple[int, int, float]:

@@ -1,0 +1,63 @@
+"""Annotate: every convolution of the QuantSpec becomes quantize - integer conv2d - affine, with its integer weights."""
+
+import numpy as np
+from tvm import IRModule, ir, relax
+
+from relay_passes.operators import affine_call, call, constant, is_call
+from relay_passes.rewrite import CallRewriter, rewrite_main
+from tvm_srq.affine import Affine
+from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
+
+PARAMETER_PREFIX = "p_network_"
+
+
+def annotate_quantization(spec: QuantSpec):  # noqa: ANN201 - a pass
+    """The pass for one QuantSpec: layers are found by the names of their weight parameters, which are then bound."""
+    names = {f"{PARAMETER_PREFIX}{name.replace('.', '_')}_weight": name for name in spec.layers}
+
+    def rewrite(rewriter: CallRewriter, expression: ir.Expr) -> ir.Expr | None:
+        if is_call(expression, "relax.nn.conv2d") and isinstance(expression.args[1], relax.Var):
+            name = names.get(expression.args[1].name_hint)
+            return None if name is None else annotate(rewriter, expression, name, spec.layers[name])
+        if is_call(expression, "relax.add") and all(is_feature_map(argument) for argument in expression.args):
+            return call("srq.add", list(expression.args), relax.TensorType(expression.ty.shape, "float32"))
+        return None
+
+    def apply(module: IRModule) -> IRModule:
+        module, parameters = relax.frontend.detach_params(module)
+        annotated = rewrite_main(module, rewrite)
+        names_of = [variable.name_hint for variable in module["main"].params[1:]]
+        bound = dict(zip(names_of, parameters["main"]))
+        return relax.transform.BindParams("main", bound)(annotated)
+
+    return apply
+
+
+def is_feature_map(value: ir.Expr) -> bool:
+    """Whether a value has a picture's extent, unlike a bias of shape (1, C, 1, 1)."""
+    shape = getattr(value.ty, "shape", None)
+    return shape is not None and len(shape) == 4 and not isinstance(value, ir.GenericConst) and not (
+        isinstance(shape[2], (int, ir.IntImm)) and int(shape[2]) == 1
+    )  # fmt: skip
+
+
+def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: LayerSpec) -> ir.Expr:
+    source = convolution.args[0]
+    attributes: dict = {"layer": name}
+    if isinstance(layer.input, GridQuantizer):
+        step = layer.input.step
+        levels = [int(level) for level in layer.input.levels]
+        attributes |= {"bits": layer.input.bits, "step": step, "low": layer.input.low, "levels": levels}
+    else:
+        step, attributes = 1.0, {**attributes, "picture": 1}
+    codes = rewriter.emit(call("srq.quantize", [source], relax.TensorType(source.ty.shape, "int16"), **attributes))
+    details = {
+        "layer": name, "weight_bits": layer.weight_bits, "groups": int(convolution.attrs.groups),
+        "stream_step": -1.0 if layer.stream_step is None else layer.stream_step,
+    }  # fmt: skip
+    result = relax.TensorType(convolution.ty.shape, "int32")
+    operands = [codes, constant(layer.weight), constant(layer.weight_scale)]
+    sums = rewriter.emit(call("srq.conv2d", operands, result, **details))
+    # the picture layer's unit depends on the map from pixels to its input, which is known when it is realized
+    unit = 1.0 if layer.input is None else layer.weight_scale.astype(np.float64) * np.float64(step)
+    return affine_call(sums, Affine.of(unit, 0.0, len(layer.weight)))

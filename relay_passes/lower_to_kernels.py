@@ -1,0 +1,108 @@
+"""Lower: every ``srq.convolution`` becomes a call of the kernel its target's rules choose."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+from tvm import IRModule, ir, relax
+
+from relay_passes.operators import constant, is_call
+from relay_passes.plan_layout import bindings, is_access
+from schedules.cpu.picture import store_picture
+from schedules.registry import Rule, Selection, select
+from schedules.workload import Constants, Convolution, Layout
+
+
+def lower_to_kernels(layout: Layout, rules: list[tuple[str, Rule]]):  # noqa: ANN201 - a pass
+    """The pass for one target; the module's attribute ``srq.kernels`` tells which kernel serves which layer, as JSON."""
+    return lambda module: Lowering(layout, rules).run(module)
+
+
+class Lowering:
+    """Rebuilds the main function, adding one PrimFunc per distinct workload."""
+
+    def __init__(self, layout: Layout, rules: list[tuple[str, Rule]]):
+        self.layout, self.rules = layout, rules
+        self.builder = relax.BlockBuilder()
+        self.selections: dict[Convolution, tuple[Selection, ir.GlobalVar]] = {}
+        self.values: dict = {}
+        self.report: list[dict] = []
+
+    def run(self, module: IRModule) -> IRModule:
+        main = module["main"]
+        picture = main.params[0]
+        self.values[picture] = picture
+        with self.builder.function("main", [picture]):
+            with self.builder.dataflow():
+                for variable, value in bindings(main):
+                    if is_call(value, "srq.convolution"):
+                        self.values[variable] = self.convolution(value, picture)
+                    elif is_access(value):
+                        made = relax.TupleGetItem(self.values[value.tuple_value], value.index)
+                        self.values[variable] = self.builder.emit(made)
+                    else:
+                        self.values[variable] = self.values[value]
+                output = self.builder.emit_output(self.values[main.body.body])
+            self.builder.emit_func_output(output)
+        return self.builder.get().with_attr("srq.kernels", json.dumps(self.report))
+
+    def convolution(self, value: ir.Call, picture: relax.Var) -> relax.Var:
+        workload, constants = describe(value)
+        if workload not in self.selections:
+            selection = select(workload, self.rules)
+            name = f"convolution_{len(self.selections)}"
+            self.selections[workload] = (selection, self.builder.add_func(selection.kernel.function, name))
+        selection, kernel = self.selections[workload]
+        rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
+        self.report.append({"layer": str(value.attrs["layer"]), "kernel": selection.kernel.name, "rejected": rejected,
+                            "workload": asdict(workload)})  # fmt: skip
+        source = self.stored_picture(picture, workload, constants) if workload.reads_picture else self.values[value.args[0]]
+        arguments = [source, *(constant(array) for array in selection.kernel.pack(constants))]
+        if workload.adds_skip:
+            arguments.append(self.values[value.args[5]])
+        logical = list(value.ty.fields) if isinstance(value.ty, relax.TupleType) else [value.ty]
+        kinds = [kind for kind, used in (("stream", workload.writes_stream), ("codes", workload.codes != "none"),
+                                         ("picture", workload.writes_picture)) if used]  # fmt: skip
+        types = [self.stored_type(kind, ty, workload.out_halo) for kind, ty in zip(kinds, logical, strict=True)]
+        return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
+
+    def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
+        kernel = self.builder.add_func(store_picture(self.layout, workload.in_halo), "store_picture")
+        colours = np.zeros(self.layout.picture_channels, np.int64)
+        colours[:3] = constants.padding
+        padding = constant(self.layout.store(colours, self.layout.shift(0, 255)))
+        height, width, halo = *picture.ty.shape[:2], 2 * workload.in_halo
+        shape = (height + halo, width + halo, self.layout.picture_channels)
+        return self.builder.emit(relax.call_tir(kernel, [picture, padding], relax.TensorType(shape, self.layout.storage)))
+
+    def stored_type(self, kind: str, logical: relax.TensorType, halo: int) -> relax.TensorType:
+        if kind == "picture":
+            return logical
+        _, channels, height, width = logical.shape
+        padded = self.layout.padded(int(channels))
+        if kind == "stream":
+            return relax.TensorType((height, width, padded), "int16")
+        return relax.TensorType((height + 2 * halo, width + 2 * halo, padded), self.layout.storage)
+
+
+def describe(value: ir.Call) -> tuple[Convolution, Constants]:
+    """An ``srq.convolution`` as the workload and the numbers its kernel needs."""
+    attributes = value.attrs
+    weight, start, positive, negative = (argument.data.numpy() for argument in value.args[1:5])
+    has_codes = "levels" in attributes.keys()  # noqa: SIM118
+    levels = np.array([int(v) for v in attributes["levels"]] if has_codes else [], np.int16)
+    low = int(attributes["low"]) if has_codes else 0
+    uniform = np.array_equal(levels, np.arange(low, low + len(levels)))
+    low_in, high_in, groups = (int(attributes[key]) for key in ("in_low", "in_high", "groups"))
+    workload = Convolution(
+        in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
+        reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
+        out_halo=int(attributes["out_halo"]), shuffle=int(attributes["shuffle"]), bent=bool(attributes["bent"]),
+        adds_skip=len(value.args) > 5, writes_stream=isinstance(value.ty, relax.TupleType),
+        codes="none" if not has_codes else "uniform" if uniform else "table", from_stream="ratio" in attributes.keys(),
+        writes_picture=not has_codes, in_magnitude=max(abs(low_in), abs(high_in)),
+        weight_magnitude=int(np.abs(weight.astype(np.int16)).max()),
+    )  # fmt: skip
+    padding = np.array([int(v) for v in attributes["padding"]], np.int16)
+    ratio = np.float32(attributes["ratio"]) if workload.from_stream else np.float32(0)
+    return workload, Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)

@@ -1,0 +1,8 @@
+"""Kernels of the x86 targets, best first."""
+
+from schedules.cpu.direct import direct_rule
+from schedules.x86.units import AVX2, SSE, VNNI
+
+VNNI_RULES = [("direct.vnni", direct_rule(VNNI))]
+AVX2_RULES = [("direct.avx2", direct_rule(AVX2))]
+SSE_RULES = [("direct.sse", direct_rule(SSE))]
