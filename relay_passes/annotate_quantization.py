@@ -1,7 +1,7 @@
 """Annotate: every convolution of the QuantSpec becomes quantize - integer conv2d - affine, with its integer weights."""
 
 import numpy as np
-from tvm import IRModule, ir, relax
+from tvm import IRModule, ir, relax, tirx
 
 from relay_passes.operators import affine_call, call, constant, is_call
 from relay_passes.rewrite import CallRewriter, rewrite_main
@@ -17,7 +17,7 @@ def annotate_quantization(spec: QuantSpec):  # noqa: ANN201 - a pass
 
     def rewrite(rewriter: CallRewriter, expression: ir.Expr) -> ir.Expr | None:
         if is_call(expression, "relax.nn.conv2d") and isinstance(expression.args[1], relax.Var):
-            name = names.get(expression.args[1].name_hint)
+            name = names.get(expression.args[1].name)
             return None if name is None else annotate(rewriter, expression, name, spec.layers[name])
         if is_call(expression, "relax.add") and all(is_feature_map(argument) for argument in expression.args):
             return call("srq.add", list(expression.args), relax.TensorType(expression.ty.shape, "float32"))
@@ -26,7 +26,7 @@ def annotate_quantization(spec: QuantSpec):  # noqa: ANN201 - a pass
     def apply(module: IRModule) -> IRModule:
         module, parameters = relax.frontend.detach_params(module)
         annotated = rewrite_main(module, rewrite)
-        names_of = [variable.name_hint for variable in module["main"].params[1:]]
+        names_of = [variable.name for variable in module["main"].params[1:]]
         bound = dict(zip(names_of, parameters["main"]))
         return relax.transform.BindParams("main", bound)(annotated)
 
@@ -34,11 +34,9 @@ def annotate_quantization(spec: QuantSpec):  # noqa: ANN201 - a pass
 
 
 def is_feature_map(value: ir.Expr) -> bool:
-    """Whether a value has a picture's extent, unlike a bias of shape (1, C, 1, 1)."""
+    """Whether a value has the picture's (symbolic) extent, unlike a bias of shape (1, C, 1, 1)."""
     shape = getattr(value.ty, "shape", None)
-    return shape is not None and len(shape) == 4 and not isinstance(value, ir.GenericConst) and not (
-        isinstance(shape[2], (int, ir.IntImm)) and int(shape[2]) == 1
-    )  # fmt: skip
+    return shape is not None and len(shape) == 4 and not isinstance(shape[2], tirx.IntImm)
 
 
 def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: LayerSpec) -> ir.Expr:

@@ -51,7 +51,7 @@ class Lowering:
         if workload not in self.selections:
             selection = select(workload, self.rules)
             name = f"convolution_{len(self.selections)}"
-            self.selections[workload] = (selection, self.builder.add_func(selection.kernel.function, name))
+            self.selections[workload] = (selection, self.builder.add_func(selection.kernel.function.with_attr("global_symbol", name), name))
         selection, kernel = self.selections[workload]
         rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
         self.report.append({"layer": str(value.attrs["layer"]), "kernel": selection.kernel.name, "rejected": rejected,
@@ -67,11 +67,13 @@ class Lowering:
         return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
 
     def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
-        kernel = self.builder.add_func(store_picture(self.layout, workload.in_halo), "store_picture")
+        kernel = self.builder.add_func(
+            store_picture(self.layout, workload.in_halo).with_attr("global_symbol", "store_picture"), "store_picture"
+        )
         colours = np.zeros(self.layout.picture_channels, np.int64)
         colours[:3] = constants.padding
         padding = constant(self.layout.store(colours, self.layout.shift(0, 255)))
-        height, width, halo = *picture.ty.shape[:2], 2 * workload.in_halo
+        height, width, halo = picture.ty.shape[0], picture.ty.shape[1], 2 * workload.in_halo
         shape = (height + halo, width + halo, self.layout.picture_channels)
         return self.builder.emit(relax.call_tir(kernel, [picture, padding], relax.TensorType(shape, self.layout.storage)))
 
@@ -88,7 +90,7 @@ class Lowering:
 def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     """An ``srq.convolution`` as the workload and the numbers its kernel needs."""
     attributes = value.attrs
-    weight, start, positive, negative = (argument.data.numpy() for argument in value.args[1:5])
+    weight, start, positive, negative = (argument.value.numpy() for argument in value.args[1:5])
     has_codes = "levels" in attributes.keys()  # noqa: SIM118
     levels = np.array([int(v) for v in attributes["levels"]] if has_codes else [], np.int16)
     low = int(attributes["low"]) if has_codes else 0

@@ -46,7 +46,7 @@ def is_call(expression: Any, name: str) -> bool:
 
 
 def affine_of(value: ir.Call) -> Affine:
-    return Affine(*(argument.data.numpy() for argument in value.args[1:3]))
+    return Affine(*(argument.value.numpy() for argument in value.args[1:3]))
 
 
 def constant(value: NDArray) -> ir.Expr:

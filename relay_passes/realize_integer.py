@@ -90,7 +90,7 @@ class Walk:
         source = self.values[quantize.args[0]]
         reads_picture = isinstance(source, Affine)
         inputs = source if reads_picture else Affine.identity(1)
-        weight, scale = (argument.data.numpy() for argument in value.args[1:])
+        weight, scale = (argument.value.numpy() for argument in value.args[1:])
         layer = Convolution(value.attrs["layer"], weight, scale, value.attrs, quantize, None if reads_picture else source, inputs)
         if not reads_picture:
             source.readers.append(layer)
@@ -110,7 +110,7 @@ class Walk:
             raise UserError(f"layer {layer.layer} has an activation behind an addition or another; that is not supported")
         slope = np.zeros(1)
         if is_call(value, "relax.nn.prelu"):
-            slope = value.args[1].data.numpy().astype(np.float64).reshape(-1)
+            slope = value.args[1].value.numpy().astype(np.float64).reshape(-1)
         elif is_call(value, "relax.nn.leakyrelu"):
             slope = np.array([np.float64(np.float32(value.attrs.alpha))])
         layer.slope = np.broadcast_to(slope, len(layer.weight)).copy()

@@ -43,7 +43,7 @@ class CallRewriter(PyExprMutator):
         value = self.producer(value)
         if is_call(value, "relax.reshape"):
             return self.constant(value.args[0])
-        return value.data.numpy() if isinstance(value, ir.GenericConst) else None
+        return value.value.numpy() if isinstance(value, ir.GenericConst) else None
 
 
 def rewrite_main(module: IRModule, rewrite: Rewrite) -> IRModule:

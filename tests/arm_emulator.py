@@ -1,0 +1,63 @@
+"""Run Python programs on an emulated arm64 machine, which scripts/prepare_arm_emulator.sh prepares.
+
+The emulator is exact about what a processor computes and which instructions it knows; its time says nothing.
+"""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PREPARE_SCRIPT = REPOSITORY / "scripts/prepare_arm_emulator.sh"
+
+
+class GuestError(RuntimeError):
+    """A program in the emulator failed; ``returncode`` is its exit status, or minus the signal that killed it."""
+
+    def __init__(self, script: str | Path, returncode: int, stderr: str) -> None:
+        super().__init__(f"{script} ended with {returncode} on the emulated arm64 machine:\n{stderr}")
+        self.returncode = returncode
+
+
+def emulator_folder() -> Path | None:
+    """The folder of the emulated machine, or None where it is not prepared as the present script prepares it."""
+    folder = REPOSITORY / os.environ.get("TVM_SRQ_ARM_ROOT", ".cache/arm64")
+    stamp = folder / "stamp"
+    expected = hashlib.sha256(PREPARE_SCRIPT.read_bytes()).hexdigest()
+    return folder if stamp.is_file() and stamp.read_text().strip() == expected else None
+
+
+def require_emulator() -> Path:
+    """The folder of the emulated machine; without one the calling test is skipped, or fails where CI is set."""
+    folder = emulator_folder()
+    if folder is None:
+        report = pytest.fail if os.environ.get("CI") else pytest.skip
+        report(f"the emulated arm64 machine is not prepared: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
+    return folder
+
+
+def run_python(
+    script: str | Path,
+    *arguments: object,
+    cpu: str = "max",
+    timeout: float = 600,
+    environment: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the Python file ``script`` on the emulated processor ``cpu``, with the repository on its import path.
+
+    ``environment`` adds to this process's variables. ``{"TVM_USE_RUNTIME_LIB": "1"}`` leaves TVM's compiler and
+    ``tvm.relax`` out, which halves the time of ``import tvm``. Raises GuestError if the program fails.
+    """
+    folder = emulator_folder()
+    if folder is None:
+        raise FileNotFoundError(f"no emulated arm64 machine: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
+    variables = {**os.environ, **(environment or {}), "QEMU_ARM_CPU": cpu, "GUEST_PYTHONPATH": str(REPOSITORY)}
+    command = [folder / "bin/arm-python", script, *arguments]
+    # No check=True: CalledProcessError would not show what the guest said.
+    result = subprocess.run([str(part) for part in command], env=variables, capture_output=True, text=True, timeout=timeout)
+    if result.returncode != 0:
+        raise GuestError(script, result.returncode, result.stderr)
+    return result
