@@ -51,7 +51,8 @@ class Lowering:
         if workload not in self.selections:
             selection = select(workload, self.rules)
             name = f"convolution_{len(self.selections)}"
-            self.selections[workload] = (selection, self.builder.add_func(selection.kernel.function.with_attr("global_symbol", name), name))
+            function = selection.kernel.function.with_attr("global_symbol", name)
+            self.selections[workload] = (selection, self.builder.add_func(function, name))
         selection, kernel = self.selections[workload]
         rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
         self.report.append({"layer": str(value.attrs["layer"]), "kernel": selection.kernel.name, "rejected": rejected,

@@ -16,5 +16,5 @@ __all__ = [
 @cache
 def families() -> tuple[Family, ...]:
     """All known families, in alphabetical order of their module: adding a network is adding one file here."""
-    modules = sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in ("base", "load"))
+    modules = sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name not in ("base", "float_runner", "load"))
     return tuple(importlib.import_module(f"{__name__}.{name}").FAMILY for name in modules)

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.models.base import to_picture
+from tvm_srq.models.float_runner import FloatRunner
 from tvm_srq.models.load import network_from_spec
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, QuantSpec
 
@@ -28,10 +28,8 @@ class Simulation:
             if layer.input is not None:
                 self.network.get_submodule(name).register_forward_pre_hook(quantizing_hook(layer.input))
 
-    @torch.no_grad()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        batch = torch.tensor(picture).permute(2, 0, 1)[None].float() * (self.network.pixel_range / 255.0)
-        return to_picture(self.network(batch), self.network.output_range)[0].permute(1, 2, 0).contiguous().numpy()
+        return FloatRunner(self.network)(picture)
 
 
 def quantizing_hook(quantizer: GridQuantizer | FreeQuantizer):  # noqa: ANN201 - torch's hook type

@@ -1,0 +1,121 @@
+"""Checkpoint and pictures in, compiled network out: the reference's bytes on every x86 target, any picture size."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tvm_srq import api
+from tvm_srq.cli import main
+from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
+from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.runtime import Session
+from tvm_srq.spec_file import load_spec
+
+TARGETS = ["x86-64-v4", "x86-64-v3", "x86-64-v2"]
+
+
+def skip_if_unsupported(target: str) -> None:
+    with open("/proc/cpuinfo") as file:
+        flags = set(file.read().split())
+    needed = {"x86-64-v4": {"avx512_vnni"}, "x86-64-v3": {"avx2"}, "x86-64-v2": set()}[target]
+    if not needed <= flags:
+        pytest.skip(f"this processor lacks {needed}")
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory):
+    from skimage import data as samples
+
+    folder = tmp_path_factory.mktemp("calibration")
+    write_picture(folder / "a.png", resize_bicubic(samples.chelsea(), 0.5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory, default_checkpoint, calibration):
+    path = tmp_path_factory.mktemp("spec") / "net.srq"
+    api.quantize(default_checkpoint, calibration, path)
+    return path
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_default_network_gives_the_reference_s_bytes_at_any_size(tmp_path, spec, calibration, target):
+    skip_if_unsupported(target)
+    api.compile_network(spec, target, tmp_path / "net.tar")
+    session, reference = Session(tmp_path / "net.tar"), IntegerReference(load_spec(spec))
+    picture = read_picture(calibration / "a.png")
+    for height, width in ((1, 1), (2, 5), (37, 53), (9, 4), picture.shape[:2]):
+        part = picture[:height, :width]
+        assert np.array_equal(session(part), reference(part)), (height, width)
+
+
+@pytest.mark.parametrize("target", TARGETS[:2])
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize(("checkpoint", "scale"), [("edsr_r8f64_x2.pt", 2), ("srresnet_bn8_x4.pt", 4)])
+def test_real_networks_give_the_reference_s_bytes_on_set5(tmp_path, data, checkpoint, scale, bits, target):
+    skip_if_unsupported(target)
+    calibration = data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}"
+    settings = {"weight_bits": bits, "activation_bits": bits, "pictures": 3}
+    api.quantize(data / "weights" / checkpoint, calibration, tmp_path / "net.srq", **settings)
+    api.compile_network(tmp_path / "net.srq", target, tmp_path / "net.tar")
+    session, reference = Session(tmp_path / "net.tar"), IntegerReference(load_spec(tmp_path / "net.srq"))
+    for path in list_pictures(data / f"datasets/Set5/LR_bicubic/X{scale}"):
+        picture = read_picture(path)
+        assert np.array_equal(session(picture), reference(picture)), path.name
+
+
+@pytest.mark.parametrize("target", ["aarch64-linux", "aarch64-linux-a76"])
+def test_arm_kernels_compile(spec, target):
+    import tvm
+
+    from relay_passes import pipeline
+    from tvm_srq.frontend import import_network
+    from tvm_srq.targets import preset
+
+    chosen, loaded = preset(target), load_spec(spec)
+    module = pipeline.run(import_network(loaded), pipeline.passes(loaded, chosen.layout, chosen.rules))
+    kernel = tvm.IRModule({"main": module["convolution_1"].with_attr("global_symbol", "main")})
+    assembly = tvm.compile(kernel, target=chosen.target).mod.inspect_source("asm")
+    assert ("sdot" in assembly) == target.endswith("a76")
+
+
+@pytest.mark.parametrize("checkpoint, dataset, expected", [
+    ("edsr_r8f64_x2.pt", "Set5", 37.80), ("edsr_r8f64_x2.pt", "Set14", 33.37),
+    ("srresnet_bn8_x4.pt", "Set5", 31.88), ("srresnet_bn8_x4.pt", "Set14", 28.43),
+])  # fmt: skip
+def test_float_networks_have_their_known_psnr(data, checkpoint, dataset, expected):
+    report = api.evaluate(data / "weights" / checkpoint, str(data / "datasets" / dataset))
+    assert abs(report["mean"]["psnr_y"] - expected) <= 0.01
+
+
+def test_bicubic_has_its_known_psnr(data):
+    assert abs(api.evaluate("bicubic4", str(data / "datasets/Set5"))["mean"]["psnr_y"] - 28.43) <= 0.01
+
+
+def test_wrong_inputs_get_one_sentence_and_exit_code_2(tmp_path, spec, capsys, default_checkpoint, calibration):
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    (tmp_path / "short.srq").write_bytes(spec.read_bytes()[:3000])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    api.compile_network(spec, "x86-64-v2", tmp_path / "good.tar")
+    flipped = bytearray((tmp_path / "good.tar").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (tmp_path / "flipped.tar").write_bytes(flipped)
+    before = set(os.listdir(tmp_path))
+    quantize = ["quantize", "-o", f"{tmp_path}/out.srq", "--calibration"]
+    picture = str(calibration / "a.png")
+    for command in (
+        [*quantize, str(calibration), f"{tmp_path}/text.pt"],
+        [*quantize, f"{tmp_path}/empty", str(default_checkpoint)],
+        ["compile", f"{tmp_path}/short.srq", "--target", "x86-64-v2", "-o", f"{tmp_path}/out.tar"],
+        ["compile", str(spec), "--target", "pdp11", "-o", f"{tmp_path}/out.tar"],
+        ["compile", str(spec), "--target", "x86-64-v2", "-o", f"{tmp_path}/missing/out.tar"],
+        ["run", f"{tmp_path}/flipped.tar", picture, "-o", f"{tmp_path}/out.png"],
+        ["run", f"{tmp_path}/good.tar", f"{tmp_path}/text.png", "-o", f"{tmp_path}/out.png"],
+    ):
+        assert main(command) == 2, command
+        message = capsys.readouterr().err.strip().splitlines()
+        assert len(message) == 1 and message[0].startswith("tvm-srq: "), command
+    assert set(os.listdir(tmp_path)) == before

@@ -1,0 +1,135 @@
+"""What the commands do, as functions."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_srq import __version__
+from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.data.datasets import find_dataset, pairs
+from tvm_srq.data.pictures import read_picture, replacing, require_folder, write_picture
+from tvm_srq.errors import UserError
+from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
+
+Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, **settings: Any) -> None:
+    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.calibrate.Settings."""
+    from tvm_srq.models import load_checkpoint
+    from tvm_srq.quant.calibrate import Settings, quantize_network
+    from tvm_srq.spec_file import save_spec
+
+    require_folder(Path(output))
+    save_spec(quantize_network(load_checkpoint(checkpoint), calibration, Settings(**settings)), output)
+
+
+def compile_network(
+    spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = ()
+) -> None:
+    """Compile a ``.srq`` for a named target into a ``.tar``."""
+    import json
+
+    import tvm
+
+    from relay_passes import pipeline
+    from tvm_srq.artifact import save_artifact
+    from tvm_srq.frontend import import_network
+    from tvm_srq.models import network_from_spec
+    from tvm_srq.spec_file import load_spec
+    from tvm_srq.targets import preset
+
+    chosen = preset(target)
+    spec = load_spec(spec_path)
+    require_folder(Path(output))
+    if not spec.integer:
+        raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
+    sequence = pipeline.passes(spec, chosen.layout, chosen.rules)
+    module = pipeline.run(import_network(spec), sequence, print_before, print_after)
+    manifest = {
+        "target": chosen.name, "tvm_target": chosen.config, "family": spec.family, "config": spec.config,
+        "scale": network_from_spec(spec).scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
+        "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
+    }  # fmt: skip
+    save_artifact(tvm.compile(module, target=chosen.target), manifest, chosen.config["mtriple"].split("-")[0], output)
+
+
+def load_upscaler(path: str | Path) -> tuple[Upscaler, int, str]:
+    """A network to call, its scale, and what executes it: a .tar, a .srq, a checkpoint, or ``bicubicN``."""
+    path = Path(path)
+    if path.name in ("bicubic2", "bicubic3", "bicubic4"):
+        factor = int(path.name[-1])
+        return lambda picture: resize_bicubic(picture, factor), factor, "bicubic"
+    if path.suffix == ".tar":
+        from tvm_srq.runtime import Session
+
+        session = Session(path)
+        return session, session.scale, f"compiled for {session.manifest['target']}"
+    if path.suffix == ".srq":
+        from tvm_srq.quant.reference import IntegerReference
+        from tvm_srq.quant.simulate import Simulation
+        from tvm_srq.spec_file import load_spec
+
+        spec = load_spec(path)
+        runner = IntegerReference(spec) if spec.integer else Simulation(spec)
+        return runner, runner.network.scale, "integer reference" if spec.integer else "float simulation"
+    from tvm_srq.models import load_checkpoint
+    from tvm_srq.models.float_runner import FloatRunner
+
+    network = load_checkpoint(path)
+    return FloatRunner(network), network.scale, "PyTorch float32"
+
+
+def run(network: str | Path, picture: str | Path, output: str | Path) -> None:
+    """Upscale one picture file."""
+    require_folder(Path(output))
+    upscale, _, _ = load_upscaler(network)
+    write_picture(output, upscale(read_picture(picture)))
+
+
+def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = None) -> dict[str, Any]:
+    """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics."""
+    import json
+
+    upscale, scale, executor = load_upscaler(network)
+    images = []
+    for name, low, high in pairs(find_dataset(dataset, os.environ.get("TVM_SRQ_DATA")), scale):
+        result = upscale(low)
+        images.append({"name": name, "psnr_y": psnr_y(result, high, scale), "ssim_y": ssim_y(result, high, scale)})
+    mean = {key: float(np.mean([image[key] for image in images])) for key in ("psnr_y", "ssim_y")}
+    report = {"mean": mean, "images": images, "protocol": {**PROTOCOL, "scale": scale, "executor": executor}}
+    if json_path is not None:
+        with replacing(json_path) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def inspect(path: str | Path) -> str:
+    """What a checkpoint, .srq or .tar holds, as text."""
+    path = Path(path)
+    if path.suffix == ".tar":
+        from tvm_srq.artifact import read_artifact
+
+        manifest, library = read_artifact(path)
+        lines = [f"{manifest['family']} {manifest['config']} for {manifest['target']}, library {len(library)} bytes"]
+        for row in manifest["kernels"]:
+            why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
+            lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
+        return "\n".join(lines)
+    if path.suffix == ".srq":
+        from tvm_srq.spec_file import load_spec
+
+        spec = load_spec(path)
+        lines = [f"{spec.family} {spec.config} quantized {spec.metadata}"]
+        for name, layer in spec.layers.items():
+            bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
+            lines.append(f"  {name:24} {layer.weight.shape} {layer.weight_bits}-bit weights, {bits}")
+        return "\n".join(lines)
+    from tvm_srq.models import load_checkpoint
+
+    network = load_checkpoint(path)
+    return f"{network.family} {network.config}, {sum(p.numel() for p in network.parameters())} parameters, float32"

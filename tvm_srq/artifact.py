@@ -1,0 +1,72 @@
+"""The compiled network as one ``.tar``: a shared library and a manifest with the digest of every member."""
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tvm.runtime import Executable
+
+from tvm_srq.data.pictures import replacing
+from tvm_srq.errors import UserError
+
+FORMAT = "tvm-srq-artifact-1"
+LIBRARY, MANIFEST = "library.so", "manifest.json"
+LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
+LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
+
+
+def link(output: Path, objects: list[str], machine: str) -> None:
+    """Link object files into a shared library with the target machine's linker; no compiler is needed.
+
+    Raises:
+        UserError: no linker is installed, or it fails.
+    """
+    linker = next(filter(None, map(shutil.which, LINKERS[machine])), None)
+    if linker is None:
+        raise UserError(f"no linker for {machine} ({', '.join(LINKERS[machine])}); install {LINKER_PACKAGES[machine]} or lld")
+    result = subprocess.run([linker, "-shared", "-o", str(output), *objects], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise UserError(f"{linker} failed: {result.stderr.strip().splitlines()[-1:]}; check its version")
+
+
+def save_artifact(executable: Executable, manifest: dict[str, Any], machine: str, path: str | Path) -> None:
+    """Write a ``.tar``; nothing is left if linking fails."""
+    with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / LIBRARY
+        executable.export_library(str(library), fcompile=lambda out, objects, **_: link(Path(out), objects, machine))
+        content = library.read_bytes()
+        digests = {LIBRARY: hashlib.sha256(content).hexdigest()}
+        described = json.dumps({"format": FORMAT, **manifest, "sha256": digests}, indent=1).encode()
+        with tarfile.open(temporary, "w") as archive:
+            for name, data in ((MANIFEST, described), (LIBRARY, content)):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+
+
+def read_artifact(path: str | Path) -> tuple[dict[str, Any], bytes]:
+    """The manifest and the library of a ``.tar``, digests verified.
+
+    Raises:
+        UserError: the file is missing, damaged or no artifact.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; make it with: tvm-srq compile NET.srq --target NAME -o {path}")
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = {m.name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}  # type: ignore[union-attr]
+        manifest = json.loads(members[MANIFEST])
+        library = members[LIBRARY]
+        sound = hashlib.sha256(library).hexdigest() == manifest["sha256"][LIBRARY] and manifest["format"] == FORMAT
+    except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
+        raise UserError(f"{path} is damaged or no compiled network ({error}); compile it again") from error
+    if not sound:
+        raise UserError(f"{path} is damaged: {LIBRARY} does not match its digest; compile it again")
+    return manifest, library

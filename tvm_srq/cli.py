@@ -1,0 +1,118 @@
+"""The ``tvm-srq`` command: quantize, compile, run, evaluate, inspect, targets."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tvm_srq import __version__
+from tvm_srq.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; bad input gives one sentence on standard error and exit code 2."""
+    parsed = parser().parse_args(arguments)
+    try:
+        parsed.action(parsed)
+    except UserError as error:
+        print(f"tvm-srq: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tvm-srq: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(prog="tvm-srq", description="Quantized image super-resolution through Apache TVM")
+    result.add_argument("--version", action="version", version=__version__)
+    commands = result.add_subparsers(required=True, metavar="COMMAND")
+    add_quantize(commands.add_parser("quantize", help="checkpoint and pictures -> .srq"))
+    add_compile(commands.add_parser("compile", help=".srq -> .tar for one target"))
+    add_run(commands.add_parser("run", help="upscale a picture"))
+    add_evaluate(commands.add_parser("evaluate", help="PSNR and SSIM over a dataset"))
+    inspect = commands.add_parser("inspect", help="what a checkpoint, .srq or .tar holds")
+    inspect.add_argument("network")
+    inspect.set_defaults(action=do_inspect)
+    commands.add_parser("targets", help="list targets").set_defaults(action=do_targets)
+    return result
+
+
+def add_quantize(command: argparse.ArgumentParser) -> None:
+    command.add_argument("checkpoint")
+    command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
+    command.add_argument("--weight-bits", type=int, default=4)
+    command.add_argument("--activation-bits", type=int, default=4)
+    command.add_argument("--edge-bits", type=int, default=8, help="head, upsampler and last convolution")
+    command.add_argument("--quantizer", default="dual-region", help="dual-region, minmax, percentile or mse")
+    command.add_argument("--grid", default="aligned", help="aligned (integers) or free (simulation only)")
+    command.add_argument("--level-budget", default="strict", help="strict (b-bit codes) or release (b + 1)")
+    command.add_argument("--pictures", type=int, default=24, help="calibration pictures to use at most")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("-o", "--output", required=True, metavar="NET.srq")
+    command.set_defaults(action=do_quantize)
+
+
+def add_compile(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET.srq")
+    command.add_argument("--target", required=True, help="see: tvm-srq targets")
+    command.add_argument("--print-ir-before", action="append", default=[], metavar="PASS")
+    command.add_argument("--print-ir-after", action="append", default=[], metavar="PASS")
+    command.add_argument("-o", "--output", required=True, metavar="NET.tar")
+    command.set_defaults(action=do_compile)
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET", help=".tar, .srq, checkpoint or bicubic2 / 3 / 4")
+    command.add_argument("picture")
+    command.add_argument("-o", "--output", required=True, metavar="PICTURE")
+    command.set_defaults(action=do_run)
+
+
+def add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET", help=".tar, .srq (integer reference), checkpoint (float32) or bicubicN")
+    command.add_argument("--dataset", required=True, metavar="NAME|DIR")
+    command.add_argument("--json", metavar="FILE")
+    command.set_defaults(action=do_evaluate)
+
+
+def do_quantize(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    names = ("weight_bits", "activation_bits", "edge_bits", "quantizer", "grid", "level_budget", "pictures", "seed")
+    settings = {name: getattr(parsed, name) for name in names}
+    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, **settings)
+
+
+def do_compile(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    api.compile_network(parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after)
+
+
+def do_run(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    api.run(parsed.network, parsed.picture, parsed.output)
+
+
+def do_evaluate(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    report = api.evaluate(parsed.network, parsed.dataset, parsed.json)
+    for image in report["images"]:
+        print(f"{image['name']:24} {image['psnr_y']:7.3f} dB  SSIM {image['ssim_y']:.4f}")
+    mean = report["mean"]
+    print(f"{'mean':24} {mean['psnr_y']:7.3f} dB  SSIM {mean['ssim_y']:.4f}  ({report['protocol']['executor']})")
+
+
+def do_inspect(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    print(api.inspect(parsed.network))
+
+
+def do_targets(parsed: argparse.Namespace) -> None:
+    from tvm_srq.targets import PRESETS
+
+    for preset in PRESETS.values():
+        print(f"{preset.name:20} {preset.description}")
