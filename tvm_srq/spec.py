@@ -17,7 +17,7 @@ class GridQuantizer:
         low: the fine grid's smallest index; ``high = low + len(levels) - 1``.
         levels: (high - low + 1,) int16, non-decreasing: the decoded value, in steps, of every fine index. For a
             uniform quantizer ``levels = low, low + 1, .. high``; for an aligned dual region it is the paper's
-            piecewise-linear quantizer with breakpoint and tail step snapped to the grid (docs/method.md).
+            piecewise-linear quantizer with breakpoint and tail step snapped to the grid (arXiv 2511.00682).
     """
 
     bits: int
