@@ -55,9 +55,9 @@ def run_python(
     if folder is None:
         raise FileNotFoundError(f"no emulated arm64 machine: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
     variables = {**os.environ, **(environment or {}), "QEMU_ARM_CPU": cpu, "GUEST_PYTHONPATH": str(REPOSITORY)}
-    command = [folder / "bin/arm-python", script, *arguments]
+    command = [str(part) for part in (folder / "bin/arm-python", script, *arguments)]
     # No check=True: CalledProcessError would not show what the guest said.
-    result = subprocess.run([str(part) for part in command], env=variables, capture_output=True, text=True, timeout=timeout)
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=timeout)
     if result.returncode != 0:
         raise GuestError(script, result.returncode, result.stderr)
     return result
