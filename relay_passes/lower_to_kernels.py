@@ -7,7 +7,7 @@ import numpy as np
 from tvm import IRModule, ir, relax
 
 from relay_passes.operators import constant, is_call
-from relay_passes.plan_layout import bindings, is_access
+from relay_passes.plan_layout import SKIP, bindings, is_access
 from schedules.cpu.picture import store_picture
 from schedules.registry import Rule, Selection, select
 from schedules.workload import Constants, Convolution, Layout
@@ -60,11 +60,14 @@ class Lowering:
         source = self.stored_picture(picture, workload, constants) if workload.reads_picture else self.values[value.args[0]]
         arguments = [source, *(constant(array) for array in selection.kernel.pack(constants))]
         if workload.adds_skip:
-            arguments.append(self.values[value.args[5]])
+            arguments.append(self.values[value.args[SKIP]])
         logical = list(value.ty.fields) if isinstance(value.ty, relax.TupleType) else [value.ty]
         kinds = [kind for kind, used in (("stream", workload.writes_stream), ("codes", workload.codes != "none"),
                                          ("picture", workload.writes_picture)) if used]  # fmt: skip
         types = [self.stored_type(kind, ty, workload.out_halo) for kind, ty in zip(kinds, logical, strict=True)]
+        if workload.in_place:
+            over_skip = [len(arguments) - 1, *[-1] * (len(types) - 1)]
+            return self.builder.emit(relax.op.call_tir_inplace(kernel, arguments, over_skip, types))
         return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
 
     def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
@@ -91,7 +94,7 @@ class Lowering:
 def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     """An ``srq.convolution`` as the workload and the numbers its kernel needs."""
     attributes = value.attrs
-    weight, start, positive, negative = (argument.value.numpy() for argument in value.args[1:5])
+    weight, start, positive, negative, ratio = (argument.value.numpy() for argument in value.args[1:SKIP])
     has_codes = "levels" in attributes.keys()  # noqa: SIM118
     levels = np.array([int(v) for v in attributes["levels"]] if has_codes else [], np.int16)
     low = int(attributes["low"]) if has_codes else 0
@@ -101,11 +104,11 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
         in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
         reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
         out_halo=int(attributes["out_halo"]), shuffle=int(attributes["shuffle"]), bent=bool(attributes["bent"]),
-        adds_skip=len(value.args) > 5, writes_stream=isinstance(value.ty, relax.TupleType),
-        codes="none" if not has_codes else "uniform" if uniform else "table", from_stream="ratio" in attributes.keys(),
+        adds_skip=len(value.args) > SKIP, in_place=bool(attributes["in_place"]),
+        writes_stream=isinstance(value.ty, relax.TupleType),
+        codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
         writes_picture=not has_codes, in_magnitude=max(abs(low_in), abs(high_in)),
         weight_magnitude=int(np.abs(weight.astype(np.int16)).max()),
     )  # fmt: skip
     padding = np.array([int(v) for v in attributes["padding"]], np.int16)
-    ratio = np.float32(attributes["ratio"]) if workload.from_stream else np.float32(0)
     return workload, Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)

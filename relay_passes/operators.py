@@ -13,7 +13,7 @@ DESCRIPTIONS = {
     "srq.conv2d": "codes, int8 weight -> int32 sums",
     "srq.affine": "x, multiplier, offset (float64, per channel) -> float32",
     "srq.add": "addition of two skip streams",
-    "srq.convolution": "input, weight, start, positive, negative[, skip] -> stream, codes or picture",
+    "srq.convolution": "input, weight, start, positive, negative, ratio[, skip] -> stream, codes or picture",
 }
 
 

@@ -1,13 +1,15 @@
-"""Plan: how wide a halo every feature map needs, from the convolutions that read it."""
+"""Plan: how wide a halo every feature map needs, and which skip streams are summed in place, from who reads what."""
 
 from tvm import IRModule, ir, relax
 
 from relay_passes.operators import call, is_call
 from schedules.workload import Layout
 
+SKIP = 6  # index of the skip stream among the operands of ``srq.convolution``
+
 
 def plan_layout(layout: Layout):  # noqa: ANN201 - a pass
-    """The pass for one target's layout: sets ``in_halo`` and ``out_halo`` on every ``srq.convolution``."""
+    """The pass for one target's layout: sets ``in_halo``, ``out_halo`` and ``in_place`` on every ``srq.convolution``."""
 
     def apply(module: IRModule) -> IRModule:
         main = module["main"]
@@ -18,7 +20,7 @@ def plan_layout(layout: Layout):  # noqa: ANN201 - a pass
             if is_call(value, "srq.convolution") and layout.has_halo:
                 source = producers.get(value.args[0], value.args[0])
                 needed[source] = max(needed.get(source, 0), int(value.args[1].ty.shape[2]) // 2)
-        return rebuild(main, needed, producers)
+        return rebuild(main, needed, producers, read_once(main))
 
     return apply
 
@@ -33,7 +35,22 @@ def is_access(value: ir.Expr) -> bool:
     return isinstance(value, relax.TupleGetItem)
 
 
-def rebuild(main: relax.Function, needed: dict, producers: dict) -> IRModule:
+def read_once(main: relax.Function) -> set:
+    """Variables that exactly one convolution takes as an operand."""
+    uses: dict = {}
+    for _, value in bindings(main):
+        if is_call(value, "srq.convolution"):
+            for argument in value.args:
+                uses[argument] = uses.get(argument, 0) + 1
+    return {variable for variable, count in uses.items() if count == 1}
+
+
+def in_place(value: ir.Call, once: set) -> bool:
+    """Whether a convolution may write its stream over the skip stream it adds."""
+    return len(value.args) > SKIP and isinstance(value.ty, relax.TupleType) and value.args[SKIP] in once
+
+
+def rebuild(main: relax.Function, needed: dict, producers: dict, once: set) -> IRModule:
     builder = relax.BlockBuilder()
     values = {main.params[0]: main.params[0]}
     with builder.function("main", [main.params[0]]):
@@ -44,8 +61,11 @@ def rebuild(main: relax.Function, needed: dict, producers: dict) -> IRModule:
                 elif is_call(value, "srq.convolution"):
                     attributes = {key: value.attrs[key] for key in value.attrs.keys()}  # noqa: SIM118
                     source = producers.get(value.args[0], value.args[0])
-                    halos = {"in_halo": needed.get(source, 0), "out_halo": needed.get(variable, 0)}
-                    made = call(value.op.name, [values.get(a, a) for a in value.args], value.ty, **attributes, **halos)
+                    attributes |= {
+                        "in_halo": needed.get(source, 0), "out_halo": needed.get(variable, 0),
+                        "in_place": int(in_place(value, once)),
+                    }  # fmt: skip
+                    made = call(value.op.name, [values.get(a, a) for a in value.args], value.ty, **attributes)
                 else:
                     values[variable] = values[value]
                     continue

@@ -140,7 +140,8 @@ def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) ->
     attributes, step, kinds = results(layer)
     slope = np.ones(len(constants.unit)) if layer.slope is None else layer.slope
     positive, negative = multipliers(constants.unit, step, slope)
-    arguments = [source, *(constant(v) for v in (constants.weight, constants.start, positive, negative))]
+    ratio = stream_ratio(layer)
+    arguments = [source, *(constant(v) for v in (constants.weight, constants.start, positive, negative, ratio))]
     if layer.skip is not None:
         arguments.append(layer.skip.outputs["stream"])
     attributes |= {
@@ -169,9 +170,16 @@ def results(layer: Convolution) -> tuple[dict, float, list[str]]:
     attributes = {"low": int(first["low"]), "levels": levels}
     if not layer.in_stream:
         return attributes, step, ["codes"]
-    attributes["ratio"] = float(np.float32(np.float64(stream_step) / np.float64(step)))
     kinds = ["stream", "codes"] if layer.added_later else ["codes"]
     return attributes, stream_step, kinds
+
+
+def stream_ratio(layer: Convolution) -> NDArray[np.float32]:
+    """(channels behind the pixel shuffle,) stream step / code step; empty if the codes are not made from the stream."""
+    if not layer.in_stream or not layer.readers:
+        return np.zeros(0, np.float32)
+    ratio = np.float32(np.float64(layer.attributes["stream_step"]) / np.float64(layer.readers[0].quantize.attrs["step"]))
+    return np.full(len(layer.weight) // layer.shuffle**2, ratio)
 
 
 def result_type(layer: Convolution, kind: str, picture: relax.Var) -> relax.TensorType:

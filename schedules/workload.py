@@ -13,7 +13,9 @@ class Layout:
     """How a target keeps feature maps: NHWC with batch 1 dropped, so (rows, columns, channels).
 
     Codes are (H + 2 * halo, W + 2 * halo, channels); the halo holds the stored form of m = 0 (of the padding colour for
-    the picture), so that kernels read it without a branch. The skip stream is (H, W, channels) int16 with no halo.
+    the picture), so that kernels read it without a branch. Kernels write its columns; its rows belong to whoever runs
+    them, because a kernel may be given a strip of rows whose neighbours are rows of the picture. The skip stream is
+    (H, W, channels) int16 with no halo.
 
     Attributes:
         storage: dtype of stored codes, ``uint8``, ``int8`` or ``int16``.
@@ -59,6 +61,7 @@ class Convolution:
             to channel c of pixel (r * y + dy, r * x + dx).
         bent: negative accumulators have multipliers of their own (ReLU, PReLU); False: ``positive`` serves both.
         adds_skip: a skip stream is added before anything is written.
+        in_place: the sum is written over the skip stream, which is then no parameter of its own.
         writes_stream: the int16 stream is an output.
         codes: how output codes are made: "none", "uniform" (clip only) or "table" (``levels`` lookup).
         from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct.
@@ -76,6 +79,7 @@ class Convolution:
     shuffle: int = 1
     bent: bool = False
     adds_skip: bool = False
+    in_place: bool = False
     writes_stream: bool = False
     codes: str = "none"
     from_stream: bool = False
@@ -96,7 +100,7 @@ class Constants:
         padding: (I,) int16, decoded value outside the picture: zeros, or the padding colour.
         low: smallest fine index of the output codes (0 if none).
         levels: int16, decoded value of fine index low + i (empty if no codes).
-        ratio: float32, stream step / code step (unused unless ``from_stream``).
+        ratio: (O / shuffle**2,) float32, stream step / code step of every output channel (empty unless ``from_stream``).
     """
 
     weight: NDArray[np.int8]
@@ -108,7 +112,7 @@ class Constants:
     padding: NDArray[np.int16]
     low: int
     levels: NDArray[np.int16]
-    ratio: np.float32
+    ratio: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ class Kernel:
         name: for reports, such as ``x86.direct.vnni``.
         function: PrimFunc with symbolic height and width. Parameters in this order: the input codes, the packed constants,
             the skip stream if ``adds_skip``, then the outputs: the stream if ``writes_stream``, then the codes if any, or
-            the picture. Shape variables are bound by whole dimensions of the *input* buffer (rows, columns).
+            the picture; with ``in_place`` the stream stands where the skip stream would. Shape variables are bound by
+            whole dimensions of the *input* buffer (rows, columns).
         pack: constants -> arrays for the constant parameters, in order. Fills in channel padding, the storage shift's
             correction of ``start``, and permutations.
     """

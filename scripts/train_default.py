@@ -19,7 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.pictures import list_pictures, read_picture, replacing
+from tvm_srq.data.pictures import list_pictures, read_picture
+from tvm_srq.files import replacing
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import to_picture
 from tvm_srq.models.edsr import EDSR

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tvm_srq import __version__
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.data.pictures import read_picture, replacing, require_folder, write_picture
+from tvm_srq.data.pictures import read_picture, write_picture
 from tvm_srq.errors import UserError
+from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -37,6 +38,7 @@ def compile_network(
     import tvm
 
     from relay_passes import pipeline
+    from relay_passes.extract_program import extract_program
     from tvm_srq.artifact import save_artifact
     from tvm_srq.frontend import import_network
     from tvm_srq.models import network_from_spec
@@ -55,7 +57,10 @@ def compile_network(
         "scale": network_from_spec(spec).scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
     }  # fmt: skip
-    save_artifact(tvm.compile(module, target=chosen.target), manifest, chosen.config["mtriple"].split("-")[0], output)
+    program = extract_program(module, chosen.layout.has_halo)
+    kernels = tvm.IRModule({v: f for v, f in module.functions_items() if isinstance(f, tvm.tirx.PrimFunc)})
+    executable = tvm.compile(kernels, target=chosen.target)
+    save_artifact(executable, program, manifest, chosen.config["mtriple"].split("-")[0], output)
 
 
 def load_upscaler(path: str | Path) -> tuple[Upscaler, int, str]:
@@ -114,7 +119,7 @@ def inspect(path: str | Path) -> str:
     if path.suffix == ".tar":
         from tvm_srq.artifact import read_artifact
 
-        manifest, library = read_artifact(path)
+        manifest, _, library = read_artifact(path)
         lines = [f"{manifest['family']} {manifest['config']} for {manifest['target']}, library {len(library)} bytes"]
         for row in manifest["kernels"]:
             why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])

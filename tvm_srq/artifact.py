@@ -1,4 +1,4 @@
-"""The compiled network as one ``.tar``: a shared library and a manifest with the digest of every member."""
+"""The compiled network as one ``.tar``: kernels, constants, and a manifest with the program and every member's digest."""
 
 import hashlib
 import io
@@ -10,13 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tvm.runtime import Executable
-
-from tvm_srq.data.pictures import replacing
 from tvm_srq.errors import UserError
+from tvm_srq.files import replacing
+from tvm_srq.program import Program, load_program, pack_constants
 
-FORMAT = "tvm-srq-artifact-1"
-LIBRARY, MANIFEST = "library.so", "manifest.json"
+FORMAT = "tvm-srq-artifact-2"
+MANIFEST, LIBRARY, CONSTANTS = "manifest.json", "library.so", "constants.bin"
 LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
 LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
 
@@ -35,23 +34,25 @@ def link(output: Path, objects: list[str], machine: str) -> None:
         raise UserError(f"{linker} failed: {result.stderr.strip().splitlines()[-1:]}; check its version")
 
 
-def save_artifact(executable: Executable, manifest: dict[str, Any], machine: str, path: str | Path) -> None:
-    """Write a ``.tar``; nothing is left if linking fails."""
+def save_artifact(
+    executable: Any, program: Program, manifest: dict[str, Any], machine: str, path: str | Path
+) -> None:
+    """Write a ``.tar`` of TVM's executable; nothing is left if linking fails."""
     with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / LIBRARY
         executable.export_library(str(library), fcompile=lambda out, objects, **_: link(Path(out), objects, machine))
-        content = library.read_bytes()
-        digests = {LIBRARY: hashlib.sha256(content).hexdigest()}
-        described = json.dumps({"format": FORMAT, **manifest, "sha256": digests}, indent=1).encode()
+        members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants)}
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+        described = {"format": FORMAT, **manifest, "program": program.describe(), "sha256": digests}
         with tarfile.open(temporary, "w") as archive:
-            for name, data in ((MANIFEST, described), (LIBRARY, content)):
+            for name, data in {MANIFEST: json.dumps(described).encode(), **members}.items():
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
 
 
-def read_artifact(path: str | Path) -> tuple[dict[str, Any], bytes]:
-    """The manifest and the library of a ``.tar``, digests verified.
+def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, bytes]:
+    """The manifest, the program and the library of a ``.tar``, digests verified.
 
     Raises:
         UserError: the file is missing, damaged or no artifact.
@@ -63,10 +64,11 @@ def read_artifact(path: str | Path) -> tuple[dict[str, Any], bytes]:
         with tarfile.open(path, "r:") as archive:
             members = {m.name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}  # type: ignore[union-attr]
         manifest = json.loads(members[MANIFEST])
-        library = members[LIBRARY]
-        sound = hashlib.sha256(library).hexdigest() == manifest["sha256"][LIBRARY] and manifest["format"] == FORMAT
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"format {manifest['format']}, not {FORMAT}")
+        for name in (LIBRARY, CONSTANTS):
+            if hashlib.sha256(members[name]).hexdigest() != manifest["sha256"][name]:
+                raise ValueError(f"{name} does not match its digest")
+        return manifest, load_program(manifest["program"], members[CONSTANTS]), members[LIBRARY]
     except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
         raise UserError(f"{path} is damaged or no compiled network ({error}); compile it again") from error
-    if not sound:
-        raise UserError(f"{path} is damaged: {LIBRARY} does not match its digest; compile it again")
-    return manifest, library

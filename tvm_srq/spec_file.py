@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from tvm_srq.data.pictures import replacing
 from tvm_srq.errors import UserError
+from tvm_srq.files import replacing
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
 FORMAT = "srq-1"

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from tvm.ir import Expr
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
 from schedules.cpu.epilogue import write_results
-from schedules.cpu.halo import fill_halo
+from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, pack, stored_channels
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.workload import Convolution, Kernel
@@ -22,7 +23,7 @@ class Parameters:
         source: (H + 2 * in_halo, W + 2 * in_halo, channels) codes.
         weight: (O / block, k * k, I / group, vectors, lanes * group).
         start: (O,) int32, O padded. positive, negative: (O,) float32.
-        ratio: (1,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
+        ratio: (channels,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
         levels: (TABLE_ENTRIES,) stored levels. padding: (1,) the stored form of m = 0, for the output's halo.
         skip, stream: (H * r, W * r, channels) int16. codes: with halo. picture: (H * r, W * r, 3) uint8.
     """
@@ -71,7 +72,7 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
                 with T.serial(0, width % pixels) as rest:
                     compute_tile(workload, unit, buffers, row, width - width % pixels + rest, block, (1, vectors))
             if buffers.codes is not None and workload.out_halo:
-                fill_halo(workload, unit, buffers, row, height, width)
+                fill_halo_columns(workload, unit, buffers, row, width)
     return builder.get()
 
 
@@ -82,29 +83,37 @@ def declare_parameters(
     channels = stored_channels(workload, unit)
     blocks = outputs // (unit.lanes * vectors)
     shape = (blocks, kernel * kernel, channels // unit.group, vectors, unit.lanes * unit.group)
+    features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
     parameters = Parameters(
-        T.arg("source", T.buffer((rows, columns, channels), storage)),
+        T.arg("source", feature_map((rows, columns, channels), storage)),
         T.arg("weight", T.buffer(shape, unit.weight_dtype)),
         T.arg("start", T.buffer((outputs,), "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),
-        T.arg("ratio", T.buffer((1,), "float32")),
+        T.arg("ratio", T.buffer((features,), "float32")),
         T.arg("bounds", T.buffer((3,), "int32")),
         T.arg("levels", T.buffer((TABLE_ENTRIES,), "int32" if unit.lookup else storage)),
         T.arg("padding", T.buffer((1,), storage)),
     )
     height, width = (size * workload.shuffle for size in (rows - 2 * workload.in_halo, columns - 2 * workload.in_halo))
-    features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
-    if workload.adds_skip:
-        parameters.skip = T.arg("skip", T.buffer((height, width, features), "int16"))
+    if workload.adds_skip and not workload.in_place:
+        parameters.skip = T.arg("skip", feature_map((height, width, features), "int16"))
     if workload.writes_stream:
-        parameters.stream = T.arg("stream", T.buffer((height, width, features), "int16"))
+        parameters.stream = T.arg("stream", feature_map((height, width, features), "int16"))
+    if workload.in_place:
+        parameters.skip = parameters.stream
     if workload.codes != "none":
         halo = 2 * workload.out_halo
-        parameters.codes = T.arg("codes", T.buffer((height + halo, width + halo, features), storage))
+        parameters.codes = T.arg("codes", feature_map((height + halo, width + halo, features), storage))
     if workload.writes_picture:
-        parameters.picture = T.arg("picture", T.buffer((height, width, 3), "uint8"))
+        parameters.picture = T.arg("picture", feature_map((height, width, 3), "uint8"))
     return parameters
+
+
+def feature_map(shape: tuple, dtype: str) -> Buffer:
+    """A buffer that may start at any row of a larger one, so that only whole pixels are known to be aligned."""
+    size = np.dtype(dtype).itemsize * int(shape[2])
+    return T.buffer(shape, dtype, align=size & -size)
 
 
 def compute_tile(

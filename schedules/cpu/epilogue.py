@@ -38,7 +38,7 @@ def write_results(
         T.buffer_store(buffers.stream, T.cast(value, f"int16x{lanes}"), [y, x, channels])
     if buffers.codes is not None:
         if workload.from_stream:
-            scaled = T.cast(value, f"float32x{lanes}") * T.broadcast(buffers.ratio[0], lanes)
+            scaled = T.cast(value, f"float32x{lanes}") * buffers.ratio[channels]
             value = T.bind(unit.round(clamp(scaled, *code_bounds(buffers, lanes))))
         write_codes(workload, unit, buffers, value, [y + workload.out_halo, x + workload.out_halo, channel])
 

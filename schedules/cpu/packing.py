@@ -45,9 +45,15 @@ def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDA
     offset = unit.layout.bias - out_shift
     return [
         tile_weights(weight, unit), start.astype(np.int32), positive, negative,
-        np.array([constants.ratio], np.float32), np.array([low, high, offset], np.int32),
+        stored_ratio(workload, unit, constants.ratio), np.array([low, high, offset], np.int32),
         stored_levels(constants.levels, unit, out_shift), unit.layout.store(np.zeros(1), out_shift),
     ]  # fmt: skip
+
+
+def stored_ratio(workload: Convolution, unit: DotUnit, ratio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(padded output channels,) float32."""
+    channels = unit.layout.padded(workload.out_channels // workload.shuffle**2)
+    return np.pad(ratio, (0, channels - len(ratio))).astype(np.float32)
 
 
 def spread(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:

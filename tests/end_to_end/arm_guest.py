@@ -1,11 +1,10 @@
-"""Runs inside the emulated arm64 machine: LIBRARY PICTURE.npy OUTPUT.npy."""
+"""Runs inside the emulated arm64 machine: ARTIFACT PICTURE.npy OUTPUT.npy."""
 
 import sys
 
 import numpy as np
-import tvm
-from tvm import relax
 
-library, source, output = sys.argv[1:]
-machine = relax.VirtualMachine(tvm.runtime.load_module(library), tvm.cpu())
-np.save(output, machine["main"](tvm.runtime.tensor(np.load(source))).numpy())
+from tvm_srq.runtime import Session
+
+artifact, source, output = sys.argv[1:]
+np.save(output, Session(artifact)(np.load(source)))

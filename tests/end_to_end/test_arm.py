@@ -9,7 +9,6 @@ from arm_emulator import emulator_folder, run_python
 from skimage import data as samples
 
 from tvm_srq import api
-from tvm_srq.artifact import read_artifact
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
 from tvm_srq.quant.reference import IntegerReference
@@ -24,9 +23,8 @@ def check(spec: Path, target: str, cpu: str, picture: np.ndarray, folder: Path) 
     if emulator_folder() is None and not os.environ.get("CI"):
         pytest.skip("no emulated arm64 machine; scripts/prepare_arm_emulator.sh makes one")
     api.compile_network(spec, target, folder / "net.tar")
-    (folder / "library.so").write_bytes(read_artifact(folder / "net.tar")[1])
     np.save(folder / "picture.npy", picture)
-    run_python(GUEST, folder / "library.so", folder / "picture.npy", folder / "output.npy", cpu=cpu)
+    run_python(GUEST, folder / "net.tar", folder / "picture.npy", folder / "output.npy", cpu=cpu)
     assert np.array_equal(np.load(folder / "output.npy"), IntegerReference(load_spec(spec))(picture))
 
 

@@ -56,7 +56,7 @@ def convolve(values: NDArray, skip: NDArray | None, workload: Convolution, const
     if workload.from_stream:
         total = np.rint(np.clip(scaled, -32768, 32767)).astype(np.int64)
         stream = np.clip(total if skip is None else total + skip, -32768, 32767).astype(np.int16)
-        scaled = stream.astype(np.float32) * np.float32(constants.ratio)
+        scaled = stream.astype(np.float32) * constants.ratio
     codes = None
     if workload.codes != "none":
         high = constants.low + len(constants.levels) - 1
