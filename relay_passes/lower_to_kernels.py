@@ -10,7 +10,7 @@ from relay_passes.operators import constant, is_call
 from relay_passes.plan_layout import SKIP, bindings, is_access
 from schedules.cpu.picture import store_picture
 from schedules.registry import Rule, Selection, select
-from schedules.workload import Constants, Convolution, Layout
+from schedules.workload import Constants, Convolution, Layout, is_packable
 
 
 def lower_to_kernels(layout: Layout, rules: list[tuple[str, Rule]]):  # noqa: ANN201 - a pass
@@ -100,6 +100,8 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     low = int(attributes["low"]) if has_codes else 0
     uniform = np.array_equal(levels, np.arange(low, low + len(levels)))
     low_in, high_in, groups = (int(attributes[key]) for key in ("in_low", "in_high", "groups"))
+    padding = np.array([int(v) for v in attributes["padding"]], np.int16)
+    constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)
     workload = Convolution(
         in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
         reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
@@ -108,7 +110,6 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
         writes_stream=isinstance(value.ty, relax.TupleType),
         codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
         writes_picture=not has_codes, in_magnitude=max(abs(low_in), abs(high_in)),
-        weight_magnitude=int(np.abs(weight.astype(np.int16)).max()),
+        weight_magnitude=int(np.abs(weight.astype(np.int16)).max()), packable=is_packable(constants, has_codes and not uniform),
     )  # fmt: skip
-    padding = np.array([int(v) for v in attributes["padding"]], np.int16)
-    return workload, Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)
+    return workload, constants

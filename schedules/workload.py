@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import tirx
 
+LIMIT = 2**31 - 2**24  # below int32's end by more than a float32 rounding error
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -67,6 +69,8 @@ class Convolution:
         from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct.
         writes_picture: the output is the (H, W, 3) uint8 picture, unpadded; then nothing else is written.
         in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
+        packable: proved from the constants: every value fits int32 before it is clipped, and the indices of a table fit six
+            bits and a signed byte. So results may be clipped by saturating pack instructions.
     """
 
     in_channels: int
@@ -86,6 +90,7 @@ class Convolution:
     writes_picture: bool = False
     in_magnitude: int = 255
     weight_magnitude: int = 127
+    packable: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,16 @@ class Constants:
     low: int
     levels: NDArray[np.int16]
     ratio: NDArray[np.float32]
+
+
+def is_packable(constants: Constants, table: bool) -> bool:
+    """Whether ``Convolution.packable`` holds for a layer."""
+    reach = max(abs(constants.in_low), abs(constants.in_high), int(np.abs(constants.padding.astype(np.int64)).max(initial=0)))
+    largest = np.abs(constants.weight.astype(np.int64)).sum((1, 2, 3)) * reach + np.abs(constants.start.astype(np.int64))
+    multiplier = np.maximum(np.abs(constants.positive), np.abs(constants.negative)).astype(np.float64)
+    fits = bool((largest * multiplier < LIMIT).all()) and bool((np.abs(constants.ratio).astype(np.float64) * 2**15 < LIMIT).all())
+    high = constants.low + len(constants.levels) - 1
+    return fits and (not table or (len(constants.levels) <= 64 and -128 <= constants.low and high <= 127))
 
 
 @dataclass(frozen=True)

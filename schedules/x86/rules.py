@@ -2,7 +2,8 @@
 
 from schedules.cpu.direct import direct_rule
 from schedules.x86.units import AVX2, SSE, VNNI
+from schedules.x86.winograd import winograd_rule
 
-VNNI_RULES = [("direct.vnni", direct_rule(VNNI))]
+VNNI_RULES = [("winograd.vnni", winograd_rule), ("direct.vnni", direct_rule(VNNI))]
 AVX2_RULES = [("direct.avx2", direct_rule(AVX2))]
 SSE_RULES = [("direct.sse", direct_rule(SSE))]
