@@ -127,7 +127,7 @@ def is_packable(constants: Constants, table: bool) -> bool:
     multiplier = np.maximum(np.abs(constants.positive), np.abs(constants.negative)).astype(np.float64)
     fits = bool((largest * multiplier < LIMIT).all()) and bool((np.abs(constants.ratio).astype(np.float64) * 2**15 < LIMIT).all())
     high = constants.low + len(constants.levels) - 1
-    return fits and (not table or (len(constants.levels) <= 64 and -128 <= constants.low and high <= 127))
+    return fits and (not table or (len(constants.levels) <= 64 and constants.low >= -128 and high <= 127))
 
 
 @dataclass(frozen=True)

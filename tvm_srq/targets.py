@@ -45,8 +45,8 @@ X86, ARM = "x86_64-linux-gnu", "aarch64-linux-gnu"
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("x86-64-v4", "x86 with AVX-512 VNNI (Ice Lake, Zen 4 and later)", llvm(X86, "x86-64-v4", "+avx512vnni", "+avx512vbmi"),
-               x86_units.VNNI.layout, x86.VNNI_RULES),
+        Preset("x86-64-v4", "x86 with AVX-512 VNNI and VBMI (Ice Lake, Zen 4 and later)",
+               llvm(X86, "x86-64-v4", "+avx512vnni", "+avx512vbmi"), x86_units.VNNI.layout, x86.VNNI_RULES),
         Preset("x86-64-v3", "x86 with AVX2", llvm(X86, "x86-64-v3"), x86_units.AVX2.layout, x86.AVX2_RULES),
         Preset("x86-64-v2", "any x86 since 2009", llvm(X86, "x86-64-v2"), x86_units.SSE.layout, x86.SSE_RULES),
         Preset("aarch64-linux", "any 64-bit ARM", llvm(ARM, "generic", "+neon"), arm_units.LAYOUT, arm.NEON_RULES),
