@@ -105,11 +105,24 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     workload = Convolution(
         in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
         reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
-        out_halo=int(attributes["out_halo"]), shuffle=int(attributes["shuffle"]), bent=bool(attributes["bent"]),
+        out_halo=int(attributes["out_halo"]), shuffle=int(attributes["shuffle"]),
+        bent=bool(attributes["bent"]) and not clipping_bends(constants, direct=len(ratio) == 0),
         adds_skip=len(value.args) > SKIP, in_place=bool(attributes["in_place"]),
         writes_stream=isinstance(value.ty, relax.TupleType),
         codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
-        writes_picture=not has_codes, in_magnitude=max(abs(low_in), abs(high_in)),
-        weight_magnitude=int(np.abs(weight.astype(np.int16)).max()), packable=is_packable(constants, has_codes and not uniform),
+        writes_picture=not has_codes, in_magnitude=rounded_up(max(abs(low_in), abs(high_in)), (31, 127, 255)),
+        weight_magnitude=rounded_up(int(np.abs(weight.astype(np.int16)).max()), (7, 14, 127)),
+        packable=is_packable(constants, has_codes and not uniform),
     )  # fmt: skip
     return workload, constants
+
+
+def rounded_up(value: int, classes: tuple[int, ...]) -> int:
+    """The first class that holds a magnitude: layers that differ within one share a kernel."""
+    return next((limit for limit in classes if value <= limit), value)
+
+
+def clipping_bends(constants: Constants, direct: bool) -> bool:
+    """Whether a ReLU is nothing but the clipping of codes at 0: then negative accumulators need no multiplier of their own."""
+    relu = not constants.negative.any() and bool((constants.positive >= 0).all())
+    return relu and direct and len(constants.levels) > 0 and constants.low == 0

@@ -1,45 +1,36 @@
-"""Running a compiled network. Imports neither torch nor TVM's compiler."""
+"""Running a compiled network. Imports neither PyTorch nor TVM's compiler."""
 
-import ctypes
-import importlib.util
-import tempfile
 from pathlib import Path
 
 import numpy as np
-import tvm_ffi
 from numpy.typing import NDArray
 
-from tvm_srq.artifact import LIBRARY, read_artifact
+from tvm_srq.artifact import read_artifact
 from tvm_srq.errors import UserError
+from tvm_srq.execution.ffi import load_library, set_threads
 from tvm_srq.execution.host import HostExecution
-
-
-def load_tvm_runtime() -> None:
-    """Load the thread pool and workspace functions that compiled kernels call, without importing the compiler."""
-    spec = importlib.util.find_spec("tvm")
-    if spec is None or spec.origin is None:
-        raise UserError("apache-tvm is not installed; install it with: pip install 'apache-tvm>=0.27,<0.28'")
-    ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "libtvm_runtime.so"), ctypes.RTLD_GLOBAL)
 
 
 class Session:
     """A loaded network: call it with an (H, W, 3) uint8 picture of any size, get it upscaled.
 
+    Args:
+        path: an artifact.
+        threads: for kernels, in the whole process; by default ``TVM_NUM_THREADS`` or the processor's cores.
+
     Raises:
         UserError: the artifact is damaged or made for another machine.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, threads: int | None = None):
         self.manifest, self.program, library = read_artifact(path)
-        self.scale = int(self.manifest["scale"])
-        load_tvm_runtime()
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / LIBRARY
-            file.write_bytes(library)
-            try:
-                self.library = tvm_ffi.load_module(str(file))
-            except (RuntimeError, OSError) as error:
-                raise UserError(f"{path} is for target {self.manifest['target']} and does not load on this machine") from error
+        self.scale = self.program.scale
+        try:
+            self.library = load_library(library)
+        except (RuntimeError, OSError) as error:
+            raise UserError(f"{path} is for target {self.manifest['target']} and does not load on this machine") from error
+        if threads is not None:
+            set_threads(threads)
         self.execution: HostExecution | None = None
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

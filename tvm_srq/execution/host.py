@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tvm_ffi
 from numpy.typing import NDArray
 
+from tvm_srq.execution.ffi import ffi
 from tvm_srq.execution.memory import Placement, held_until, place_storages
 from tvm_srq.execution.strips import Call, groups_of, plan_passes
 from tvm_srq.program import ALIGNMENT, FeatureMap, Program
@@ -43,7 +43,7 @@ class HostExecution:
         self.placements, self.size = place_storages(program, self.passes, height, width)
         memory = np.empty(self.size + ALIGNMENT, np.uint8)
         self.block = memory[-memory.ctypes.data % ALIGNMENT :][: self.size]
-        self.constants = [tvm_ffi.from_dlpack(array) for array in program.constants]
+        self.constants = [ffi.from_dlpack(array) for array in program.constants]
         self.kernels = {step.kernel: kernel(step.kernel) for step in program.steps}
         self.picture = self.result = np.empty(0, np.uint8)
         self.maps = {m.storage: m for m in reversed(program.maps)}  # a storage's first map
@@ -137,12 +137,12 @@ class HostExecution:
         skip = [self.rows_of(s, call.begin * step.shuffle, call.end * step.shuffle, index) for s in skips]
         if step.source == 0:
             rest = [*constants, *skip, *outputs]
-            return lambda: kernel(tvm_ffi.from_dlpack(self.picture[call.begin : call.end]), *rest)
+            return lambda: kernel(ffi.from_dlpack(self.picture[call.begin : call.end]), *rest)
         source = self.rows_of(step.source, call.begin, call.end, index)
         if step.outputs[0] == len(self.program.maps) - 1:
             rows, scale = (call.begin * step.shuffle, call.end * step.shuffle), self.program.scale
             assert scale == self.program.maps[step.source].scale * step.shuffle
-            return lambda: kernel(source, *constants, *skip, tvm_ffi.from_dlpack(self.result[rows[0] : rows[1]]))
+            return lambda: kernel(source, *constants, *skip, ffi.from_dlpack(self.result[rows[0] : rows[1]]))
         arguments = [source, *constants, *skip, *outputs]
         return lambda: kernel(*arguments)
 
@@ -159,7 +159,7 @@ class HostExecution:
         assert slot >= 0 and slot + count <= placement.lifetime.rows
         columns = self.width * feature_map.scale + 2 * feature_map.halo
         rows = self.slots(placement, slot, count).view(feature_map.dtype).reshape(count, columns, feature_map.channels)
-        return tvm_ffi.from_dlpack(rows)
+        return ffi.from_dlpack(rows)
 
 
 def copying(destination: NDArray, source: NDArray) -> Action:

@@ -1,0 +1,67 @@
+"""TVM's runtime without its compiler and without PyTorch: start-up takes a tenth of the time."""
+
+import ctypes
+import importlib.util
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tvm_srq.errors import UserError
+
+
+def import_ffi() -> ModuleType:
+    """``tvm_ffi``, which by itself imports PyTorch wherever that is installed; kernels do not need it."""
+    if "tvm_ffi" in sys.modules or "torch" in sys.modules:
+        import tvm_ffi
+
+        return tvm_ffi
+    sys.modules["torch"] = None  # type: ignore[assignment]  # the import then fails as if it were not installed
+    before = os.environ.get("TVM_FFI_DISABLE_TORCH_C_DLPACK")
+    os.environ["TVM_FFI_DISABLE_TORCH_C_DLPACK"] = "1"
+    try:
+        import tvm_ffi
+    finally:
+        del sys.modules["torch"]
+        if before is None:
+            del os.environ["TVM_FFI_DISABLE_TORCH_C_DLPACK"]
+    return tvm_ffi
+
+
+ffi = import_ffi()
+
+
+def load_runtime() -> None:
+    """Load the library with the thread pool and the workspaces that compiled kernels call.
+
+    Raises:
+        UserError: apache-tvm is not installed.
+    """
+    spec = importlib.util.find_spec("tvm")
+    if spec is None or spec.origin is None:
+        raise UserError("apache-tvm is not installed; install it with: pip install 'apache-tvm>=0.27,<0.28'")
+    # threads pinned to a core each would stay beside whatever else runs there; the system places them better
+    os.environ.setdefault("TVM_BIND_THREADS", "0")
+    os.environ.setdefault("TVM_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "libtvm_runtime.so"), ctypes.RTLD_GLOBAL)
+
+
+def set_threads(count: int) -> None:
+    """How many threads kernels run on, from now on, in the whole process."""
+    big_cores = 1  # the mode that counts from the fastest core on
+    ffi.get_global_func("runtime.config_threadpool")(big_cores, count)
+
+
+def load_library(content: bytes) -> Any:
+    """A compiled library from its bytes.
+
+    Raises:
+        RuntimeError, OSError: it is made for another machine.
+    """
+    load_runtime()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "library.so"
+        file.write_bytes(content)
+        return ffi.load_module(str(file))
