@@ -77,7 +77,7 @@ def winograd_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFunc
                 locate_tiles(places, first, across, tiles, shape)
                 transform_input(workload, buffers.source, transformed, places, shape, (rows, columns))
                 with T.serial(0, outputs // shape.block) as block:
-                    multiply(buffers, transformed, sums, block, shape)
+                    multiply(workload, buffers, transformed, sums, places, block, shape)
                     with T.serial(0, T.min(shape.tiles, tiles - first)) as tile:
                         place = (places[0, tile], places[1, tile])
                         transform_output(workload, buffers, sums, tile, place, block, shape, (height, width))
@@ -160,10 +160,37 @@ def butterfly(values: list[Expr]) -> list[Expr]:
     return [T.bind(value) for value in (a - c, b + c, c - b, b - d)]
 
 
-def multiply(buffers: Parameters, transformed: Buffer, sums: Buffer, block: Var, shape: Shape) -> None:
+def prefetch(address: Expr, write: bool) -> None:
+    """Ask for a cache line that will be read or written soon."""
+    T.evaluate(T.call_llvm_intrin(
+        "llvm.prefetch.p0", T.address_of(address), T.int32(int(write)), T.int32(3), T.int32(1), dtype="void"
+    ))  # fmt: skip
+
+
+def prefetch_tiles(
+    workload: Convolution, buffers: Parameters, places: Buffer, block: Var, part: Var, j: Var, shape: Shape
+) -> None:
+    """While products are summed, fetch lines of what the chunk writes and the next one reads, some for every part and column.
+
+    Worth 4 to 8 % of a layer. An address behind the end of a map is harmless here.
+    """
+    with T.serial(0, shape.tiles) as tile:
+        row, column = T.bind(places[0, tile]), T.bind(places[1, tile])
+        y, x, channel = output_position(workload, row + j // 2, column + j % 2, block, shape)
+        if buffers.codes is not None:
+            prefetch(buffers.codes[y + workload.out_halo, x + workload.out_halo, channel], True)
+        if buffers.skip is not None:
+            prefetch(buffers.skip[y, x, channel + part * 32], workload.in_place)
+        prefetch(buffers.source[row + j, column + 2 * shape.tiles + part, 0], False)
+
+
+def multiply(
+    workload: Convolution, buffers: Parameters, transformed: Buffer, sums: Buffer, places: Buffer, block: Var, shape: Shape
+) -> None:
     """The 16 matrix products of a chunk with one block of output channels, rows of the output transform included."""
     lanes = T.ramp(0, 1, 16)
     with T.serial(0, shape.block // (16 * VECTORS)) as part, T.serial(0, 4) as j, T.serial(0, GROUPS) as group:
+        prefetch_tiles(workload, buffers, places, block, part, j, shape)
         both = [
             [[T.alloc_buffer((16,), "int32", scope="global") for _ in range(VECTORS)] for _ in range(TILES)] for _ in range(2)
         ]
