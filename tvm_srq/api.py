@@ -63,8 +63,14 @@ def compile_network(
     save_artifact(executable, program, manifest, chosen.config["mtriple"].split("-")[0], output)
 
 
-def load_upscaler(path: str | Path) -> tuple[Upscaler, int, str]:
-    """A network to call, its scale, and what executes it: a .tar, a .srq, a checkpoint, or ``bicubicN``."""
+def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:
+    """A network to call, its scale, and what executes it: a .tar (on ``threads``), a .srq, a checkpoint, or ``bicubicN``.
+
+    Raises:
+        UserError: it cannot be loaded, or the number of threads is none.
+    """
+    if threads is not None and threads < 1:
+        raise UserError(f"threads must be 1 or more, not {threads}")
     path = Path(path)
     if path.name in ("bicubic2", "bicubic3", "bicubic4"):
         factor = int(path.name[-1])
@@ -72,7 +78,7 @@ def load_upscaler(path: str | Path) -> tuple[Upscaler, int, str]:
     if path.suffix == ".tar":
         from tvm_srq.runtime import Session
 
-        session = Session(path)
+        session = Session(path, threads)
         return session, session.scale, f"compiled for {session.manifest['target']}"
     if path.suffix == ".srq":
         from tvm_srq.quant.reference import IntegerReference
@@ -89,10 +95,10 @@ def load_upscaler(path: str | Path) -> tuple[Upscaler, int, str]:
     return FloatRunner(network), network.scale, "PyTorch float32"
 
 
-def run(network: str | Path, picture: str | Path, output: str | Path) -> None:
+def run(network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None) -> None:
     """Upscale one picture file."""
     require_folder(Path(output))
-    upscale, _, _ = load_upscaler(network)
+    upscale, _, _ = load_upscaler(network, threads)
     write_picture(output, upscale(read_picture(picture)))
 
 

@@ -64,6 +64,7 @@ def add_compile(command: argparse.ArgumentParser) -> None:
 def add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", metavar="NET", help=".tar, .srq, checkpoint or bicubic2 / 3 / 4")
     command.add_argument("picture")
+    command.add_argument("--threads", type=int, help="for a .tar; by default TVM_NUM_THREADS or all cores")
     command.add_argument("-o", "--output", required=True, metavar="PICTURE")
     command.set_defaults(action=do_run)
 
@@ -92,7 +93,7 @@ def do_compile(parsed: argparse.Namespace) -> None:
 def do_run(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    api.run(parsed.network, parsed.picture, parsed.output)
+    api.run(parsed.network, parsed.picture, parsed.output, parsed.threads)
 
 
 def do_evaluate(parsed: argparse.Namespace) -> None:

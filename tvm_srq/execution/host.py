@@ -16,10 +16,12 @@ FINE_STRIP_PIXELS = 1 << 17  # of the largest map, in one pass through the layer
 Action = Callable[[], None]
 
 
-def strip_rows(program: Program, height: int, width: int) -> list[int]:
+def strip_rows(
+    program: Program, height: int, width: int, picture_pixels: int = STRIP_PIXELS, fine_pixels: int = FINE_STRIP_PIXELS
+) -> list[int]:
     """Picture rows that a pass works off, for each group of steps."""
-    fine = FINE_STRIP_PIXELS // max(m.scale for m in program.maps) ** 2
-    pixels = [STRIP_PIXELS, fine] if len(groups_of(program)) == 2 else [fine]
+    fine = fine_pixels // max(m.scale for m in program.maps) ** 2
+    pixels = [picture_pixels, fine] if len(groups_of(program)) == 2 else [fine]
     rows = [max(2 * round(area / width / 2), 4) for area in pixels]
     return [height if height <= 1.5 * count else count for count in rows]
 
