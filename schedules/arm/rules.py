@@ -1,7 +1,9 @@
 """Kernels of the 64-bit ARM targets, best first."""
 
 from schedules.arm.units import NEON, SDOT
+from schedules.arm.winograd_units import NEON_WINOGRAD, SDOT_WINOGRAD
 from schedules.cpu.direct import direct_rule
+from schedules.cpu.winograd import winograd_rule
 
-SDOT_RULES = [("direct.sdot", direct_rule(SDOT))]
-NEON_RULES = [("direct.neon", direct_rule(NEON))]
+SDOT_RULES = [("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT))]
+NEON_RULES = [("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON))]

@@ -63,7 +63,10 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
         T.func_name("main")
         rows, columns = Var("rows", "int64"), Var("columns", "int64")
         height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
-        buffers = declare_parameters(workload, unit, rows, columns, outputs, vectors)
+        blocks, steps = outputs // (unit.lanes * vectors), stored_channels(workload, unit) // unit.group
+        weight = (blocks, workload.kernel**2, steps, vectors, unit.lanes * unit.group)
+        levels = (TABLE_ENTRIES, "int32" if unit.lookup else unit.layout.storage)
+        buffers = declare_parameters(workload, unit, (rows, columns), outputs, weight, (outputs,), levels)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with T.parallel(0, height) as row:
             with T.serial(0, outputs // (unit.lanes * vectors)) as block:
@@ -77,22 +80,22 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
 
 
 def declare_parameters(
-    workload: Convolution, unit: DotUnit, rows: Var, columns: Var, outputs: int, vectors: int
-) -> Parameters:
-    storage, kernel = unit.layout.storage, workload.kernel
+    workload: Convolution, unit: DotUnit, extent: tuple[Var, Var], outputs: int, weight: tuple, start: tuple,
+    levels: tuple[int, str],
+) -> Parameters:  # fmt: skip
+    """Parameters of a kernel that writes through an epilogue; shapes of ``weight`` and ``start``, size and type of ``levels``."""
+    storage, (rows, columns) = unit.layout.storage, extent
     channels = stored_channels(workload, unit)
-    blocks = outputs // (unit.lanes * vectors)
-    shape = (blocks, kernel * kernel, channels // unit.group, vectors, unit.lanes * unit.group)
     features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
     parameters = Parameters(
         T.arg("source", feature_map((rows, columns, channels), storage)),
-        T.arg("weight", T.buffer(shape, unit.weight_dtype)),
-        T.arg("start", T.buffer((outputs,), "int32")),
+        T.arg("weight", T.buffer(weight, unit.weight_dtype)),
+        T.arg("start", T.buffer(start, "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),
         T.arg("ratio", T.buffer((features,), "float32")),
         T.arg("bounds", T.buffer((3,), "int32")),
-        T.arg("levels", T.buffer((TABLE_ENTRIES,), "int32" if unit.lookup else storage)),
+        T.arg("levels", T.buffer((levels[0],), levels[1])),
         T.arg("padding", T.buffer((1,), storage)),
     )
     height, width = (size * workload.shuffle for size in (rows - 2 * workload.in_halo, columns - 2 * workload.in_halo))

@@ -40,14 +40,18 @@ def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDA
     start[real] = constants.start[order[real]]
     start -= (unit.layout.bias - shift) * weight.sum((1, 2, 3))
     positive, negative = (spread(values, order) for values in (constants.positive, constants.negative))
-    low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
-    out_shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
-    offset = unit.layout.bias - out_shift
     return [
         tile_weights(weight, unit), start.astype(np.int32), positive, negative,
-        stored_ratio(workload, unit, constants.ratio), np.array([low, high, offset], np.int32),
-        stored_levels(constants.levels, unit, out_shift), unit.layout.store(np.zeros(1), out_shift),
+        stored_ratio(workload, unit, constants.ratio), *direct_constants(workload, unit, constants),
     ]  # fmt: skip
+
+
+def direct_constants(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
+    """bounds, levels, padding: what the epilogue needs of the output codes."""
+    low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
+    shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
+    bounds = np.array([low, high, unit.layout.bias - shift], np.int32)
+    return [bounds, stored_levels(constants.levels, unit, shift), unit.layout.store(np.zeros(1), shift)]
 
 
 def stored_ratio(workload: Convolution, unit: DotUnit, ratio: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
-from schedules.workload import Constants, Convolution, Layout
+from schedules.cpu.epilogue import position
+from schedules.cpu.unit import DotUnit
+from schedules.workload import Constants, Convolution
+from schedules.x86.units import VNNI
 
 if TYPE_CHECKING:
     from schedules.cpu.direct import Parameters
@@ -31,10 +34,10 @@ def packed_order(channels: int) -> NDArray[np.int64]:
     return 32 * unit + 8 * (lane // 4) + 4 * vector + lane % 4
 
 
-def packed_constants(workload: Convolution, layout: Layout, constants: Constants) -> list[NDArray]:
+def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
     """bounds (lowest and highest fine index as a signed byte, what is subtracted to make it one), levels by the low six bits
     of the fine index, padding."""
-    levels = constants.levels
+    layout, levels = unit.layout, constants.levels
     shift = layout.shift(int(levels.min()), int(levels.max())) if len(levels) else 0
     low, high = constants.low, constants.low + max(len(levels), 1) - 1
     table, subtracted = np.zeros(TABLE, np.int64), shift
@@ -45,18 +48,28 @@ def packed_constants(workload: Convolution, layout: Layout, constants: Constants
     return [bounds, layout.store(table, shift), layout.store(np.zeros(1), shift)]
 
 
+def unpackable(workload: Convolution) -> str | None:
+    """Why these epilogues do not serve a workload, or None."""
+    if not workload.packable:
+        return "values may leave int32 before they are clipped"
+    if VNNI.layout.padded(workload.out_channels // workload.shuffle**2) % 32:
+        return "output channels do not fill vectors of 32"
+    return None
+
+
 def write_packed(
-    workload: Convolution, buffers: Parameters, sums: list[Expr], first: Expr, at: tuple[Expr, Expr, Expr]
+    workload: Convolution, unit: DotUnit, buffers: Parameters, sums: list[Expr], row: Expr, column: Expr, first: Expr
 ) -> None:
-    """Requantize and write one pixel's accumulators.
+    """Requantize and write accumulators of pixel (row, column) of the convolution.
 
     Args:
         sums: two or four int32x16 vectors, channels in ``packed_order``.
-        first: index of the first accumulator among the packed output channels.
-        at: row, column and first channel in the output maps (halo not counted).
+        first: index of the first vector among the packed output channels.
     """
-    y, x, channel = at
-    units = [T.bind(requantize_unit(workload, buffers, sums[i : i + 2], first + 16 * i)) for i in range(0, len(sums), 2)]
+    y, x, channel = position(workload, unit, row, column, first)
+    units = [
+        T.bind(requantize_unit(workload, buffers, sums[i : i + 2], (first + i) * 16)) for i in range(0, len(sums), 2)
+    ]
     if workload.from_stream:
         for unit in range(len(units)):
             place = [y, x, T.ramp(channel + 32 * unit, 1, 32)]

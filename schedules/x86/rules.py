@@ -1,10 +1,13 @@
 """Kernels of the x86 targets, best first."""
 
 from schedules.cpu.direct import direct_rule
+from schedules.cpu.winograd import winograd_rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
-from schedules.x86.winograd import winograd_rule
+from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
 
-VNNI_RULES = [("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule), ("direct.vnni", direct_rule(VNNI))]
-AVX2_RULES = [("direct.avx2", direct_rule(AVX2))]
-SSE_RULES = [("direct.sse", direct_rule(SSE))]
+VNNI_RULES = [
+    ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("direct.vnni", direct_rule(VNNI)),
+]  # fmt: skip
+AVX2_RULES = [("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2))]
+SSE_RULES = [("winograd.sse", winograd_rule(SSE_WINOGRAD)), ("direct.sse", direct_rule(SSE))]
