@@ -1,28 +1,33 @@
 """Lower: every ``srq.convolution`` becomes a call of the kernel its target's rules choose."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
-from tvm import IRModule, ir, relax
+from tvm import IRModule, ir, relax, tirx
 
 from relay_passes.operators import constant, is_call
 from relay_passes.plan_layout import SKIP, bindings, is_access
-from schedules.cpu.picture import store_picture
+from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.registry import Rule, Selection, select
 from schedules.workload import Constants, Convolution, Layout, is_packable
 
+StorePicture = Callable[[Layout, int], tirx.PrimFunc]
 
-def lower_to_kernels(layout: Layout, rules: list[tuple[str, Rule]]):  # noqa: ANN201 - a pass
+
+def lower_to_kernels(
+    layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture
+):  # noqa: ANN201 - a pass
     """The pass for one target; the module's attribute ``srq.kernels`` tells which kernel serves which layer, as JSON."""
-    return lambda module: Lowering(layout, rules).run(module)
+    return lambda module: Lowering(layout, rules, store_picture).run(module)
 
 
 class Lowering:
     """Rebuilds the main function, adding one PrimFunc per distinct workload."""
 
-    def __init__(self, layout: Layout, rules: list[tuple[str, Rule]]):
-        self.layout, self.rules = layout, rules
+    def __init__(self, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture):
+        self.layout, self.rules, self.store_picture = layout, rules, store_picture
         self.builder = relax.BlockBuilder()
         self.selections: dict[Convolution, tuple[Selection, ir.GlobalVar]] = {}
         self.values: dict = {}
@@ -72,7 +77,7 @@ class Lowering:
 
     def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
         kernel = self.builder.add_func(
-            store_picture(self.layout, workload.in_halo).with_attr("global_symbol", "store_picture"), "store_picture"
+            self.store_picture(self.layout, workload.in_halo).with_attr("global_symbol", "store_picture"), "store_picture"
         )
         colours = np.zeros(self.layout.picture_channels, np.int64)
         colours[:3] = constants.padding

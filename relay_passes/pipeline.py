@@ -9,10 +9,11 @@ from relay_passes.annotate_quantization import annotate_quantization
 from relay_passes.fold_batch_norm import fold_batch_norm
 from relay_passes.fold_mean_shift import fold_mean_shift
 from relay_passes.fold_scalar import fold_scalar
-from relay_passes.lower_to_kernels import lower_to_kernels
+from relay_passes.lower_to_kernels import StorePicture, lower_to_kernels
 from relay_passes.plan_layout import plan_layout
 from relay_passes.realize_integer import realize_integer
 from relay_passes.recover_operators import recover_operators
+from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.registry import Rule
 from schedules.workload import Layout
 from tvm_srq.errors import UserError
@@ -21,7 +22,9 @@ from tvm_srq.spec import QuantSpec
 Pass = tuple[str, Callable[[IRModule], IRModule]]
 
 
-def passes(spec: QuantSpec, layout: Layout, rules: list[tuple[str, Rule]]) -> list[Pass]:
+def passes(
+    spec: QuantSpec, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture
+) -> list[Pass]:
     """(name, pass) in order."""
     return [
         ("recover_operators", recover_operators),
@@ -31,7 +34,7 @@ def passes(spec: QuantSpec, layout: Layout, rules: list[tuple[str, Rule]]) -> li
         ("fold_scalar", fold_scalar),
         ("realize_integer", realize_integer),
         ("plan_layout", plan_layout(layout)),
-        ("lower_to_kernels", lower_to_kernels(layout, rules)),
+        ("lower_to_kernels", lower_to_kernels(layout, rules, store_picture)),
     ]
 
 

@@ -40,6 +40,7 @@ def compile_network(
     from relay_passes import pipeline
     from relay_passes.extract_program import extract_program
     from tvm_srq.artifact import save_artifact
+    from tvm_srq.build import build_kernels
     from tvm_srq.frontend import import_network
     from tvm_srq.models import network_from_spec
     from tvm_srq.spec_file import load_spec
@@ -50,17 +51,15 @@ def compile_network(
     require_folder(Path(output))
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
-    sequence = pipeline.passes(spec, chosen.layout, chosen.rules)
+    sequence = pipeline.passes(spec, chosen.layout, chosen.rules, chosen.store_picture)
     module = pipeline.run(import_network(spec), sequence, print_before, print_after)
     manifest = {
-        "target": chosen.name, "tvm_target": chosen.config, "family": spec.family, "config": spec.config,
+        "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "family": spec.family, "config": spec.config,
         "scale": network_from_spec(spec).scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
     }  # fmt: skip
     program = extract_program(module, chosen.layout.has_halo)
-    kernels = tvm.IRModule({v: f for v, f in module.functions_items() if isinstance(f, tvm.tirx.PrimFunc)})
-    executable = tvm.compile(kernels, target=chosen.target)
-    save_artifact(executable, program, manifest, chosen.config["mtriple"].split("-")[0], output)
+    save_artifact(build_kernels(module, chosen), program, manifest, chosen.machine, output)
 
 
 def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:

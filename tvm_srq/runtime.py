@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tvm_srq.artifact import read_artifact
 from tvm_srq.errors import UserError
+from tvm_srq.execution.device import CudaMemory, DeviceExecution
 from tvm_srq.execution.ffi import load_library, set_threads
 from tvm_srq.execution.host import HostExecution
 
@@ -19,19 +20,21 @@ class Session:
         threads: for kernels, in the whole process; by default ``TVM_NUM_THREADS`` or the processor's cores.
 
     Raises:
-        UserError: the artifact is damaged or made for another machine.
+        UserError: the artifact is damaged or made for another machine, or needs a GPU that is not there.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
         self.manifest, self.program, library = read_artifact(path)
         self.scale = self.program.scale
+        memory = CudaMemory() if self.manifest["device"] == "cuda" else None  # says so first where there is no GPU
         try:
             self.library = load_library(library)
         except (RuntimeError, OSError) as error:
             raise UserError(f"{path} is for target {self.manifest['target']} and does not load on this machine") from error
         if threads is not None:
             set_threads(threads)
-        self.execution: HostExecution | None = None
+        self.memory = memory
+        self.execution: HostExecution | DeviceExecution | None = None
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 -> (scale * H, scale * W, 3) uint8. Buffers are planned again when the size changes."""
@@ -39,9 +42,12 @@ class Session:
             raise UserError(f"a picture must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}; convert it to RGB")
         return self.prepare(*picture.shape[:2])(np.require(picture, requirements=["C", "W"]))
 
-    def prepare(self, height: int, width: int) -> HostExecution:
+    def prepare(self, height: int, width: int) -> HostExecution | DeviceExecution:
         """The execution for pictures of one size; the one before is dropped first, so memory does not add up."""
         if self.execution is None or (self.execution.height, self.execution.width) != (height, width):
             self.execution = None
-            self.execution = HostExecution(self.program, self.library.get_function, height, width)
+            if self.memory is None:
+                self.execution = HostExecution(self.program, self.library.get_function, height, width)
+            else:
+                self.execution = DeviceExecution(self.program, self.library.get_function, self.memory, height, width)
         return self.execution

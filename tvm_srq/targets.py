@@ -1,12 +1,18 @@
 """Named targets: what TVM is told, how feature maps lie in memory, and which kernels there are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tvm.target import Target
+from tvm.tirx import PrimFunc
 
 from schedules.arm import rules as arm
 from schedules.arm import units as arm_units
+from schedules.cpu.picture import store_picture as cpu_picture
+from schedules.cuda.packing import LAYOUT as CUDA_LAYOUT
+from schedules.cuda.picture import store_picture as cuda_picture
+from schedules.cuda.rules import DP4A_RULES
 from schedules.registry import Rule
 from schedules.workload import Layout
 from schedules.x86 import rules as x86
@@ -23,6 +29,7 @@ class Preset:
         config: TVM's target, as a dict.
         layout: of feature maps in memory.
         rules: kernel rules, best first.
+        store_picture: (layout, halo) -> the first kernel, which stores the uint8 picture.
     """
 
     name: str
@@ -30,10 +37,26 @@ class Preset:
     config: dict[str, Any]
     layout: Layout
     rules: list[tuple[str, Rule]]
+    store_picture: Callable[[Layout, int], PrimFunc] = cpu_picture
+
+    @property
+    def device(self) -> str:
+        """Where kernels run: "cpu" or "cuda"."""
+        return "cuda" if self.config["kind"] == "cuda" else "cpu"
+
+    @property
+    def host(self) -> dict[str, Any]:
+        """TVM's target of the processor that calls the kernels."""
+        return self.config if self.device == "cpu" else llvm(X86, "x86-64-v2")
+
+    @property
+    def machine(self) -> str:
+        """The host's machine name, as linkers have it."""
+        return self.host["mtriple"].split("-")[0]
 
     @property
     def target(self) -> Target:
-        return Target(self.config)
+        return Target(self.config) if self.device == "cpu" else Target(self.config, host=self.host)
 
 
 def llvm(triple: str, cpu: str, *features: str) -> dict[str, Any]:
@@ -52,6 +75,8 @@ PRESETS = {
         Preset("aarch64-linux", "any 64-bit ARM", llvm(ARM, "generic", "+neon"), arm_units.LAYOUT, arm.NEON_RULES),
         Preset("aarch64-linux-a76", "ARM with dot products (Cortex-A76 and later)", llvm(ARM, "cortex-a76"),
                arm_units.LAYOUT, arm.SDOT_RULES),
+        Preset("cuda-sm86", "NVIDIA GPUs of compute capability 8.6 (RTX 30, A10) and later", {"kind": "cuda", "arch": "sm_86"},
+               CUDA_LAYOUT, DP4A_RULES, cuda_picture),
     )
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from schedules.arm.units import NEON, SDOT
 from schedules.arm.winograd_units import NEON_WINOGRAD, SDOT_WINOGRAD
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
+from schedules.registry import Rule
 
-SDOT_RULES = [("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT))]
-NEON_RULES = [("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON))]
+SDOT_RULES: list[tuple[str, Rule]] = [("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT))]
+NEON_RULES: list[tuple[str, Rule]] = [("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON))]

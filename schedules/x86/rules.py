@@ -2,12 +2,13 @@
 
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
+from schedules.registry import Rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
 from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
 
-VNNI_RULES = [
+VNNI_RULES: list[tuple[str, Rule]] = [
     ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("direct.vnni", direct_rule(VNNI)),
 ]  # fmt: skip
-AVX2_RULES = [("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2))]
-SSE_RULES = [("winograd.sse", winograd_rule(SSE_WINOGRAD)), ("direct.sse", direct_rule(SSE))]
+AVX2_RULES: list[tuple[str, Rule]] = [("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2))]
+SSE_RULES: list[tuple[str, Rule]] = [("winograd.sse", winograd_rule(SSE_WINOGRAD)), ("direct.sse", direct_rule(SSE))]

@@ -1,0 +1,1 @@
+"""CUDA: integer convolutions on dp4a."""
