@@ -4,8 +4,8 @@
     check(compiled, random_case(workload, 37, 53, seed=0, style=Style()))
 
 ``Style`` chooses what is hard for an integer kernel: everything at its extreme, stripes, values on rounding ties,
-saturating multipliers. Values stay within the workload's ``in_magnitude`` and ``weight_magnitude``, which is what
-kernels with range proofs (Winograd) may rely on.
+saturating multipliers. Values stay within what a workload promises (``in_magnitude``, ``weight_magnitude``, ``packable``),
+which kernels with range proofs rely on.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 import tvm
+import tvm_ffi
 from numpy.typing import NDArray
 from reference import Result, codes_image, convolve, stream_image
 
 from schedules.cpu.unit import TABLE_ENTRIES
-from schedules.workload import Constants, Convolution, Kernel, Layout
+from schedules.workload import LIMIT, Constants, Convolution, Kernel, Layout
 
 CODES = ("random", "lowest", "highest", "rows", "columns", "checkerboard", "sparse")
 WEIGHTS = ("random", "lowest", "highest", "alternating", "sparse")
 MULTIPLIERS = ("typical", "saturating", "tiny", "ties", "zero")
 SKIPS = ("random", "lowest", "highest", "small")
-GUARD = 4096  # bytes before and after every output, which no kernel may touch
-POISON = 0x5A  # what outputs hold before the kernel runs
+GUARD = 4096  # bytes before and after every image, which no kernel may write
+POISON = 0x5A  # every byte of outputs before the kernel runs
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,21 @@ def random_constants(workload: Convolution, style: Style, random: np.random.Gene
     typical = np.sqrt(weight[0].size) * workload.weight_magnitude * max(abs(in_low), abs(in_high))
     positive, negative = draw_multipliers(workload, extent, typical, style.multipliers, random)
     start = random.integers(-int(typical) - 1, int(typical) + 2, workload.out_channels)
+    if workload.packable:
+        largest = weight[0].size * workload.weight_magnitude * max(abs(in_low), abs(in_high)) + int(typical) + 1
+        most = np.float32(LIMIT / largest * 0.99)
+        positive, negative = (np.clip(multiplier, -most, most) for multiplier in (positive, negative))
     return Constants(
         weight=weight, start=start.astype(np.int32), positive=positive, negative=negative, in_low=in_low, in_high=in_high,
         padding=padding.astype(np.int16), low=low, levels=levels, ratio=draw_ratio(workload, len(levels), random),
     )  # fmt: skip
 
 
-def draw_ratio(workload: Convolution, levels: int, random: np.random.Generator) -> np.float32:
+def draw_ratio(workload: Convolution, levels: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Stream step over code step: a stream in the middle of its range fills the codes; or 0.5, for ties."""
-    return np.float32(random.choice([0.5, random.uniform(0.2, 4) * max(levels, 2) / 32767]))
+    count = features(workload) if workload.from_stream else 0
+    filling = random.uniform(0.2, 4, count) * max(levels, 2) / 32767
+    return np.where(random.random(count) < 0.3, 0.5, filling).astype(np.float32)
 
 
 def random_case(workload: Convolution, height: int, width: int, seed: int, style: Style | None = None) -> Case:
@@ -187,24 +194,26 @@ def output_shapes(compiled: CompiledKernel, height: int, width: int) -> dict[str
 
 
 def run(compiled: CompiledKernel, case: Case) -> dict[str, NDArray]:
-    """The memory images that the kernel writes for a case.
+    """The memory images that the kernel writes for a case, aligned no better than the runtime's.
 
     Raises:
         AssertionError: it wrote outside one of them.
     """
     height, width, _ = case.values.shape
-    constants = case.constants
-    arguments = [input_image(compiled, case), *compiled.kernel.pack(constants)]
+    outputs = {name: place(*described) for name, described in output_shapes(compiled, height, width).items()}
+    arguments = [place_copy(input_image(compiled, case)).image]
+    arguments += [tvm.runtime.tensor(np.ascontiguousarray(array)) for array in compiled.kernel.pack(case.constants)]
     if case.skip is not None:
-        arguments.append(stream_image(case.skip, compiled.layout))
-    outputs = {name: guarded(*described) for name, described in output_shapes(compiled, height, width).items()}
-    tensors = [tvm.runtime.tensor(np.ascontiguousarray(argument)) for argument in arguments]
-    compiled.function(*tensors, *(tvm.runtime.from_dlpack(image) for _, image in outputs.values()))
-    for name, (whole, image) in outputs.items():
-        first = image.ctypes.data - whole.ctypes.data
-        assert (whole[:first] == POISON).all(), f"{compiled.kernel.name} wrote before its {name}"
-        assert (whole[first + image.nbytes :] == POISON).all(), f"{compiled.kernel.name} wrote behind its {name}"
-    return {name: image for name, (_, image) in outputs.items()}
+        skip = stream_image(case.skip, compiled.layout)
+        if compiled.workload.in_place:
+            outputs["stream"].image[:] = skip
+        else:
+            arguments.append(place_copy(skip).image)
+    arguments += [output.image for output in outputs.values()]
+    compiled.function(*(tvm_ffi.from_dlpack(argument) for argument in arguments))
+    for name, output in outputs.items():
+        assert output.guards_hold(), f"{compiled.kernel.name} wrote outside its {name}"
+    return {name: output.image for name, output in outputs.items()}
 
 
 def input_image(compiled: CompiledKernel, case: Case) -> NDArray:
@@ -214,12 +223,32 @@ def input_image(compiled: CompiledKernel, case: Case) -> NDArray:
     return codes_image(case.values, channels, constants.padding, workload.in_halo, layout, *limits)
 
 
-def guarded(shape: tuple[int, ...], dtype: str) -> tuple[NDArray[np.uint8], NDArray]:
-    """(whole, image): an aligned array of ``shape`` with guard bytes around it, all of it poison."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    whole = np.full(size + 2 * GUARD, POISON, np.uint8)
-    first = GUARD - whole.ctypes.data % 64
-    return whole, whole[first : first + size].view(dtype).reshape(shape)
+@dataclass(frozen=True)
+class Placed:
+    """An image within ``memory``, guard bytes around it."""
+
+    memory: NDArray[np.uint8]
+    first: int
+    image: NDArray
+
+    def guards_hold(self) -> bool:
+        end = self.first + self.image.nbytes
+        return bool((self.memory[: self.first] == POISON).all() and (self.memory[end:] == POISON).all())
+
+
+def place(shape: tuple[int, int, int], dtype: str) -> Placed:
+    """An image full of poison whose pixels are aligned but which begins at no better address than that."""
+    pixel = np.dtype(dtype).itemsize * shape[2]
+    size, alignment = int(np.prod(shape)) * np.dtype(dtype).itemsize, min(pixel & -pixel, 64)
+    memory = np.full(size + 2 * GUARD, POISON, np.uint8)
+    first = GUARD // 2 - memory.ctypes.data % 64 + (alignment if alignment < 64 else 0)
+    return Placed(memory, first, memory[first : first + size].view(dtype).reshape(shape))
+
+
+def place_copy(array: NDArray) -> Placed:
+    placed = place(array.shape, str(array.dtype))
+    placed.image[:] = array
+    return placed
 
 
 def check(compiled: CompiledKernel, case: Case) -> None:
@@ -232,7 +261,7 @@ def check(compiled: CompiledKernel, case: Case) -> None:
         wrong = np.argwhere(logical != expected[name])
         assert len(wrong) == 0, (
             f"{compiled.kernel.name}: {len(wrong)} of {logical.size} values of its {name} are wrong, the first at "
-            f"{wrong[0].tolist()}: {logical[tuple(wrong[0])]}, not {expected[name][tuple(wrong[0])]}"
+            f"{wrong[0].tolist()}: {logical[tuple(wrong[0])]}, not {expected[name][tuple(wrong[0])]}; {compiled.workload}"
         )
 
 
@@ -243,5 +272,9 @@ def expected_images(compiled: CompiledKernel, case: Case) -> dict[str, NDArray]:
     written = {name: getattr(result, name) for name in ("stream", "codes", "picture")}
     if result.codes is not None:
         limits = int(levels.min()), int(levels.max())
-        written["codes"] = codes_image(result.codes, features(workload), 0, workload.out_halo, layout, *limits)
+        halo = workload.out_halo
+        image = codes_image(result.codes, features(workload), 0, halo, layout, *limits)
+        # rows above and below are not the kernel's
+        image[:halo] = image[len(image) - halo :] = np.full(image.itemsize, POISON, np.uint8).view(image.dtype)
+        written["codes"] = image
     return {name: image for name, image in written.items() if image is not None}

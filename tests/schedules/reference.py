@@ -27,10 +27,14 @@ def accumulate(values: NDArray, workload: Convolution, constants: Constants) -> 
     padded[:] = constants.padding
     padded[reach : reach + height, reach : reach + width] = values
     total = np.zeros((height, width, workload.out_channels), np.int64) + constants.start
+    inputs, outputs = workload.in_channels // workload.groups, workload.out_channels // workload.groups
     for down in range(workload.kernel):
         for right in range(workload.kernel):
             window = padded[down : down + height, right : right + width].astype(np.float64)
-            total += (window @ constants.weight[:, :, down, right].T.astype(np.float64)).astype(np.int64)
+            for group in range(workload.groups):
+                made = slice(group * outputs, (group + 1) * outputs)
+                weight = constants.weight[made, :, down, right].T.astype(np.float64)
+                total[..., made] += (window[..., group * inputs : (group + 1) * inputs] @ weight).astype(np.int64)
     assert np.abs(total).max() <= LARGEST
     return total.astype(np.int32)
 
