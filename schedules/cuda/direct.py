@@ -49,8 +49,6 @@ def direct_rule(workload: Convolution) -> Kernel | str:
     """A registry rule."""
     if workload.groups != 1:
         return "grouped convolution"
-    if workload.writes_picture and workload.shuffle != 1:
-        return "writes the picture through a pixel shuffle"
     return Kernel("direct.dp4a", direct_convolution(workload), lambda constants: pack(workload, constants))
 
 

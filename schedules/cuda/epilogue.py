@@ -31,7 +31,7 @@ def write_pixel(
         value = requantize(workload, buffers, sums[begin + number], first + number)
         if workload.writes_picture:
             with T.If(first + number < workload.out_channels), T.Then():
-                T.buffer_store(buffers.picture, T.cast(value, "uint8"), [row, column, first + number])
+                T.buffer_store(buffers.picture, T.cast(value, "uint8"), picture_position(workload, row, column, first + number))
             return
         place = [y, x, channel + number]
         if buffers.skip is not None:
@@ -67,6 +67,13 @@ def round_clipped(value: Expr, low: Expr, high: Expr) -> Expr:
 
 def clamp(value: Expr, low: int, high: int) -> Expr:
     return T.max(T.min(value, T.int32(high)), T.int32(low))
+
+
+def picture_position(workload: Convolution, row: Expr, column: Expr, channel: Expr) -> list[Expr]:
+    """(y, x, colour) of an output channel in PyTorch's order."""
+    factor = workload.shuffle
+    place = channel % factor**2
+    return [row * factor + place // factor, column * factor + place % factor, channel // factor**2]
 
 
 def position(workload: Convolution, row: Expr, column: Expr, packed: Expr) -> list[Expr]:
