@@ -4,7 +4,12 @@ from schedules.arm.units import NEON, SDOT
 from schedules.arm.winograd_units import NEON_WINOGRAD, SDOT_WINOGRAD
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
+from schedules.generic.rule import GENERIC, GenericRule
 from schedules.registry import Rule
 
-SDOT_RULES: list[tuple[str, Rule]] = [("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT))]
-NEON_RULES: list[tuple[str, Rule]] = [("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON))]
+SDOT_RULES: list[tuple[str, Rule]] = [
+    ("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT)), (GENERIC, GenericRule(SDOT)),
+]  # fmt: skip
+NEON_RULES: list[tuple[str, Rule]] = [
+    ("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON)), (GENERIC, GenericRule(NEON)),
+]  # fmt: skip

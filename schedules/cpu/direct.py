@@ -80,15 +80,18 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
 
 
 def declare_parameters(
-    workload: Convolution, unit: DotUnit, extent: tuple[Var, Var], outputs: int, weight: tuple, start: tuple,
-    levels: tuple[int, str],
+    workload: Convolution, unit: DotUnit, extent: tuple[Expr | int, Expr | int], outputs: int, weight: tuple, start: tuple,
+    levels: tuple[int, str], **options: int,
 ) -> Parameters:  # fmt: skip
-    """Parameters of a kernel that writes through an epilogue; shapes of ``weight`` and ``start``, size and type of ``levels``."""
+    """Parameters of a kernel that writes through an epilogue; shapes of ``weight`` and ``start``, size and type of ``levels``.
+
+    ``options`` go to the buffers of feature maps.
+    """
     storage, (rows, columns) = unit.layout.storage, extent
     channels = stored_channels(workload, unit)
     features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
     parameters = Parameters(
-        T.arg("source", feature_map((rows, columns, channels), storage)),
+        T.arg("source", feature_map((rows, columns, channels), storage, **options)),
         T.arg("weight", T.buffer(weight, unit.weight_dtype)),
         T.arg("start", T.buffer(start, "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
@@ -100,23 +103,23 @@ def declare_parameters(
     )
     height, width = (size * workload.shuffle for size in (rows - 2 * workload.in_halo, columns - 2 * workload.in_halo))
     if workload.adds_skip and not workload.in_place:
-        parameters.skip = T.arg("skip", feature_map((height, width, features), "int16"))
+        parameters.skip = T.arg("skip", feature_map((height, width, features), "int16", **options))
     if workload.writes_stream:
-        parameters.stream = T.arg("stream", feature_map((height, width, features), "int16"))
+        parameters.stream = T.arg("stream", feature_map((height, width, features), "int16", **options))
     if workload.in_place:
         parameters.skip = parameters.stream
     if workload.codes != "none":
         halo = 2 * workload.out_halo
-        parameters.codes = T.arg("codes", feature_map((height + halo, width + halo, features), storage))
+        parameters.codes = T.arg("codes", feature_map((height + halo, width + halo, features), storage, **options))
     if workload.writes_picture:
-        parameters.picture = T.arg("picture", feature_map((height, width, 3), "uint8"))
+        parameters.picture = T.arg("picture", feature_map((height, width, 3), "uint8", **options))
     return parameters
 
 
-def feature_map(shape: tuple, dtype: str) -> Buffer:
+def feature_map(shape: tuple, dtype: str, **options: int) -> Buffer:
     """A buffer that may start at any row of a larger one, so that only whole pixels are known to be aligned."""
     size = np.dtype(dtype).itemsize * int(shape[2])
-    return T.buffer(shape, dtype, align=size & -size)
+    return T.buffer(shape, dtype, align=size & -size, **options)
 
 
 def compute_tile(

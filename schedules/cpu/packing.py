@@ -29,11 +29,26 @@ def stored_channels(workload: Convolution, unit: DotUnit) -> int:
 
 def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
     """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.direct.Parameters``."""
+    weight = dense_weights(workload, unit, constants)
+    return [tile_weights(weight, unit), *pack_rest(workload, unit, constants, weight)]
+
+
+def dense_weights(workload: Convolution, unit: DotUnit, constants: Constants) -> NDArray[np.int64]:
+    """(O, I, k, k) in packed order and stored channels; zero where an output channel's group has no input channel."""
+    order = channel_order(workload, unit)
+    inputs, outputs = workload.in_channels // workload.groups, workload.out_channels // workload.groups
+    weight = np.zeros((len(order), stored_channels(workload, unit), workload.kernel, workload.kernel), np.int64)
+    for packed, channel in enumerate(order):
+        if channel >= 0:
+            first = channel // outputs * inputs
+            weight[packed, first : first + inputs] = constants.weight[channel]
+    return weight
+
+
+def pack_rest(workload: Convolution, unit: DotUnit, constants: Constants, weight: NDArray[np.int64]) -> list[NDArray]:
+    """Everything but the weights, whose dense form corrects ``start`` for the storage of the input."""
     order = channel_order(workload, unit)
     real = order >= 0
-    kernel, inputs = workload.kernel, stored_channels(workload, unit)
-    weight = np.zeros((len(order), inputs, kernel, kernel), np.int64)
-    weight[real, : workload.in_channels] = constants.weight[order[real]]
     shift = unit.layout.shift(constants.in_low, constants.in_high)
     start = np.zeros(len(order), np.int64)
     # stored = m - shift + bias, so the sum over stored values exceeds the sum over m by (bias - shift) * sum(weight)
@@ -41,7 +56,7 @@ def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDA
     start -= (unit.layout.bias - shift) * weight.sum((1, 2, 3))
     positive, negative = (spread(values, order) for values in (constants.positive, constants.negative))
     return [
-        tile_weights(weight, unit), start.astype(np.int32), positive, negative,
+        start.astype(np.int32), positive, negative,
         stored_ratio(workload, unit, constants.ratio), *direct_constants(workload, unit, constants),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
+from schedules.generic.rule import GENERIC, GenericRule
 from schedules.registry import Rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
@@ -9,6 +10,11 @@ from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOG
 
 VNNI_RULES: list[tuple[str, Rule]] = [
     ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("direct.vnni", direct_rule(VNNI)),
+    (GENERIC, GenericRule(VNNI)),
 ]  # fmt: skip
-AVX2_RULES: list[tuple[str, Rule]] = [("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2))]
-SSE_RULES: list[tuple[str, Rule]] = [("winograd.sse", winograd_rule(SSE_WINOGRAD)), ("direct.sse", direct_rule(SSE))]
+AVX2_RULES: list[tuple[str, Rule]] = [
+    ("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2)), (GENERIC, GenericRule(AVX2)),
+]  # fmt: skip
+SSE_RULES: list[tuple[str, Rule]] = [
+    ("winograd.sse", winograd_rule(SSE_WINOGRAD)), ("direct.sse", direct_rule(SSE)), (GENERIC, GenericRule(SSE)),
+]  # fmt: skip

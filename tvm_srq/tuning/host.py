@@ -1,0 +1,34 @@
+"""The machine this process runs on, and whether it runs a target's code."""
+
+import platform
+from pathlib import Path
+
+from tvm.target.codegen import llvm_get_cpu_features, llvm_get_system_cpu
+
+from tvm_srq.errors import UserError
+from tvm_srq.targets import Preset
+
+CPU_FLAGS = {"sse4.2": "sse4_2", "avx2": "avx2", "avx512bw": "avx512bw", "avx512vnni": "avx512_vnni",
+             "avx512vbmi": "avx512vbmi", "dotprod": "asimddp", "i8mm": "i8mm"}  # fmt: skip
+"""LLVM's name of a feature that kernels use -> Linux's name in /proc/cpuinfo."""
+
+
+def host_processor() -> str:
+    """LLVM's name of this machine's processor."""
+    return str(llvm_get_system_cpu())
+
+
+def require_runs_here(preset: Preset) -> None:
+    """Check a target's machine and instructions against this one's; elsewhere than on Linux only the machine.
+
+    Raises:
+        UserError: its code does not run here.
+    """
+    machine = preset.config.get("mtriple", preset.config["kind"]).split("-")[0]
+    if machine != platform.machine():
+        raise UserError(f"target {preset.name} does not run on this {platform.machine()} machine; tune on a machine that runs it")
+    cpuinfo = Path("/proc/cpuinfo")
+    here = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set(CPU_FLAGS.values())
+    needed = {CPU_FLAGS[name] for name in llvm_get_cpu_features(preset.target) if name in CPU_FLAGS}
+    if lacking := sorted(needed - here):
+        raise UserError(f"target {preset.name} needs {', '.join(lacking)}, which this processor lacks; choose another target")
