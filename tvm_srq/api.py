@@ -30,9 +30,10 @@ def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path
 
 
 def compile_network(
-    spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = ()
+    spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = (),
+    tuning_records: str | Path | None = None, prefer_tuned: bool = False,
 ) -> None:
-    """Compile a ``.srq`` for a named target into a ``.tar``."""
+    """Compile a ``.srq`` for a named target into a ``.tar``, with the schedules of a records file where they are faster."""
     import json
 
     import tvm
@@ -51,7 +52,13 @@ def compile_network(
     require_folder(Path(output))
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
-    sequence = pipeline.passes(spec, chosen.layout, chosen.rules, chosen.store_picture)
+    rules = chosen.rules
+    if tuning_records is not None:
+        from tvm_srq.tuning.records import load_records
+        from tvm_srq.tuning.rule import tuned_rules
+
+        rules = tuned_rules(chosen, load_records(tuning_records, target), prefer_tuned)
+    sequence = pipeline.passes(spec, chosen.layout, rules, chosen.store_picture)
     module = pipeline.run(import_network(spec), sequence, print_before, print_after)
     manifest = {
         "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "family": spec.family, "config": spec.config,
@@ -60,6 +67,23 @@ def compile_network(
     }  # fmt: skip
     program = extract_program(module, chosen.layout.has_halo)
     save_artifact(build_kernels(module, chosen), program, manifest, chosen.machine, output)
+
+
+def tune(
+    spec_path: str | Path, target: str, trials: int, output: str | Path, all_layers: bool = False,
+    size: tuple[int, int] = (60, 160), seed: int = 0,
+) -> str:
+    """Tune a ``.srq`` for a named target, into or on from a records file; what was found, as text."""
+    from tvm_srq.spec_file import load_spec
+    from tvm_srq.targets import preset
+    from tvm_srq.tuning.session import tune_network
+
+    chosen = preset(target)
+    require_folder(Path(output))
+    spec = load_spec(spec_path)
+    if not spec.integer:
+        raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
+    return tune_network(spec, chosen, trials, output, all_layers, size, seed)
 
 
 def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:

@@ -1,6 +1,7 @@
-"""The ``tvm-srq`` command: quantize, compile, run, evaluate, inspect, targets."""
+"""The ``tvm-srq`` command: quantize, compile, tune, run, evaluate, inspect, targets."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     commands = result.add_subparsers(required=True, metavar="COMMAND")
     add_quantize(commands.add_parser("quantize", help="checkpoint and pictures -> .srq"))
     add_compile(commands.add_parser("compile", help=".srq -> .tar for one target"))
+    add_tune(commands.add_parser("tune", help="search for faster kernels on this machine"))
     add_run(commands.add_parser("run", help="upscale a picture"))
     add_evaluate(commands.add_parser("evaluate", help="PSNR and SSIM over a dataset"))
     inspect = commands.add_parser("inspect", help="what a checkpoint, .srq or .tar holds")
@@ -57,8 +59,21 @@ def add_compile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--target", required=True, help="see: tvm-srq targets")
     command.add_argument("--print-ir-before", action="append", default=[], metavar="PASS")
     command.add_argument("--print-ir-after", action="append", default=[], metavar="PASS")
+    command.add_argument("--tuning-records", metavar="RECORDS", help="made by: tvm-srq tune, for the same target")
+    command.add_argument("--prefer-tuned", action="store_true", help="take recorded schedules even where a template is faster")
     command.add_argument("-o", "--output", required=True, metavar="NET.tar")
     command.set_defaults(action=do_compile)
+
+
+def add_tune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET.srq")
+    command.add_argument("--target", required=True, help="one that this machine runs; see: tvm-srq targets")
+    command.add_argument("--trials", type=int, default=64, help="schedules to try in all, recorded ones included")
+    command.add_argument("--all-layers", action="store_true", help="also layers that have a template")
+    command.add_argument("--size", default="60x160", metavar="ROWSxCOLUMNS", help="picture to measure on")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("-o", "--output", required=True, metavar="RECORDS", help="continued if it exists")
+    command.set_defaults(action=do_tune)
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -87,7 +102,20 @@ def do_quantize(parsed: argparse.Namespace) -> None:
 def do_compile(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    api.compile_network(parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after)
+    api.compile_network(
+        parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after,
+        parsed.tuning_records, parsed.prefer_tuned,
+    )  # fmt: skip
+
+
+def do_tune(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    size = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", parsed.size)
+    if size is None:
+        raise UserError(f"--size {parsed.size} is no picture size; give rows and columns, as 60x160")
+    rows, columns = (int(part) for part in size.groups())
+    print(api.tune(parsed.network, parsed.target, parsed.trials, parsed.output, parsed.all_layers, (rows, columns), parsed.seed))
 
 
 def do_run(parsed: argparse.Namespace) -> None:
