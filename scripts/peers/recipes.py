@@ -1,0 +1,84 @@
+"""Our side of the comparison: artifacts given by path, or quantized and compiled here from settings."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers.cache import cached_folder
+from peers.task import Peer, Task
+from tvm_srq import api
+from tvm_srq.errors import UserError
+
+REPOSITORY = Path(__file__).parents[2]
+QUANTIZING = ("tvm_srq/quant", "tvm_srq/models", "tvm_srq/spec.py", "tvm_srq/affine.py", "tvm_srq/spec_file.py")
+COMPILING = ("tvm_srq", "relay_passes", "schedules")
+NAMED = {
+    "W4A4": "weight_bits=4,activation_bits=4",
+    "W8A8": "weight_bits=8,activation_bits=8",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One of our rows: either an artifact, or settings for tvm_srq.api.quantize."""
+
+    name: str
+    artifact: Path | None = None
+    settings: tuple[tuple[str, int | str], ...] = ()
+
+
+def parse_recipe(text: str) -> Recipe:
+    """``NAME`` (of ``NAMED``), ``NAME=FILE.tar``, or ``NAME:key=value,key=value``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if text in NAMED:
+        return Recipe(text, settings=parse_settings(text, NAMED[text]))
+    name, colon, settings = text.partition(":")
+    if colon and name and "=" not in name:
+        return Recipe(name, settings=parse_settings(text, settings))
+    name, equals, path = text.partition("=")
+    if equals and name and path.endswith(".tar"):
+        return Recipe(name, artifact=Path(path))
+    raise UserError(f"--ours {text} is none of {', '.join(NAMED)}, NAME=FILE.tar or NAME:setting=value,setting=value")
+
+
+def parse_settings(text: str, settings: str) -> tuple[tuple[str, int | str], ...]:
+    result = []
+    for part in settings.split(","):
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise UserError(f"--ours {text}: {part!r} is no setting=value")
+        result.append((key, int(value) if value.lstrip("-").isdigit() else value))
+    return tuple(result)
+
+
+def prepare(recipe: Recipe, task: Task, target: str) -> Peer:
+    """The row of a recipe, its artifact built and cached unless it was given."""
+    artifact = recipe.artifact or build(recipe, task, target)
+    return Peer(recipe.name, "ours", "peers.ours", "build", (str(artifact),))
+
+
+def build(recipe: Recipe, task: Task, target: str) -> Path:
+    settings = repr(recipe.settings)
+
+    def quantize(folder: Path) -> None:
+        api.quantize(task.checkpoint, task.calibration[0].parent, folder / "net.srq", **dict(recipe.settings))
+
+    quantized = cached_folder(task, "ours-srq", quantize, settings, sources(*QUANTIZING), calibrated=True) / "net.srq"
+
+    def compile_artifact(folder: Path) -> None:
+        api.compile_network(quantized, target, folder / "net.tar")
+
+    parts = (settings, target, sources(*COMPILING))
+    return cached_folder(task, "ours-tar", compile_artifact, *parts, calibrated=True) / "net.tar"
+
+
+def sources(*paths: str) -> str:
+    """A digest of our own code under these paths, so that an edit rebuilds what it touches."""
+    total = hashlib.sha256()
+    for path in map(REPOSITORY.joinpath, paths):
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            total.update(file.read_bytes())
+    return total.hexdigest()
