@@ -13,4 +13,10 @@ PEERS = (
     Peer("openvino", "fp32", "peers.openvino_peer", "build_float"),
     Peer("openvino-bf16", "bf16", "peers.openvino_peer", "build_bf16"),
     Peer("openvino-int8", "int8", "peers.openvino_peer", "build_int8"),
+    Peer("litert", "fp32", "peers.litert_peer", "build_float"),
+    Peer("litert-int8", "int8", "peers.litert_peer", "build_int8"),
+    Peer("ncnn", "fp32", "peers.ncnn_peer", "build_float"),
+    Peer("ncnn-int8", "int8", "peers.ncnn_peer", "build_int8"),
+    Peer("mnn", "fp32", "peers.mnn_peer", "build_float"),
+    Peer("mnn-int8", "int8", "peers.mnn_peer", "build_int8"),
 )

@@ -8,19 +8,29 @@ from pathlib import Path
 
 from peers.task import Task
 
+DEPLOYED = "networks.py"  # changes what every peer is given
 
-def digest(task: Task, *parts: str, calibrated: bool = False) -> str:
-    """Hex digest of the network's weights, of ``parts`` (versions, settings) and, if ``calibrated``, of the pictures."""
+
+def digest_files(*paths: Path) -> str:
+    """Hex digest of files, and of all Python files under folders."""
     total = hashlib.sha256()
-    for path in (task.checkpoint, *(task.calibration if calibrated else ())):
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    total.update("\0".join(parts).encode())
-    return total.hexdigest()[:16]
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
 
 
-def cached_folder(task: Task, name: str, make: Callable[[Path], None], *parts: str, calibrated: bool = False) -> Path:
-    """The folder that ``make(folder)`` filled, now or in an earlier run with the same content; never half-filled."""
-    folder = task.cache / f"{name}-{digest(task, *parts, calibrated=calibrated)}"
+def cached_folder(
+    task: Task, name: str, make: Callable[[Path], None], *parts: str, calibrated: bool = False, sources: tuple[str, ...] = ()
+) -> Path:
+    """The folder that ``make(folder)`` filled, now or in an earlier run with the same content; never half-filled.
+
+    The content is the network's weights, ``parts`` (versions, settings), the calibration pictures if ``calibrated``, and the
+    code: the file that defines ``make`` and files of this package named in ``sources``.
+    """
+    code = [Path(make.__code__.co_filename), *(Path(__file__).with_name(file) for file in (DEPLOYED, *sources))]
+    content = (digest_files(task.checkpoint, *(task.calibration if calibrated else ()), *code), *parts)
+    folder = task.cache / f"{name}-{hashlib.sha256(chr(0).join(content).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=task.cache))
         try:

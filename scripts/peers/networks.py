@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from tvm_srq.models.base import Network, to_picture
@@ -100,7 +100,7 @@ class Offset(nn.Module):
 
 
 def deployed(checkpoint: Path) -> Network:
-    """The network in its best form for float32 runtimes: batch norms and the last mean shift folded into convolutions."""
+    """The network in its best form for float32 runtimes: batch norms, the last mean shift and ranges folded into convolutions."""
     network = copy.deepcopy(load_checkpoint(checkpoint))
     if isinstance(network, EDSR):
         network.sub_mean = shift_as_offset(network.sub_mean)
@@ -110,13 +110,52 @@ def deployed(checkpoint: Path) -> Network:
         network.add_mean = nn.Identity()
     fused = fuse(network.eval())
     fused.pixel_range, fused.output_range, fused.scale = network.pixel_range, network.output_range, network.scale
-    return fused.requires_grad_(False)
+    return fold_ranges(fused).requires_grad_(False)
+
+
+@torch.no_grad()
+def fold_ranges(network: fx.GraphModule) -> fx.GraphModule:
+    """Scale the first and last convolutions so that pixels are 0..255 at both ends, where they are the ends."""
+    first = next(node for node in network.graph.nodes if node.op == "placeholder")
+    readers = [end_convolution(network, user) for user in first.users]
+    if all(reader is not None for reader in readers):
+        for reader in readers:
+            reader.weight *= network.pixel_range / 255.0
+        network.pixel_range = 255.0
+    last = end_convolution(network, next(node for node in network.graph.nodes if node.op == "output").args[0])
+    if last is not None and last.bias is not None:
+        black, white = network.output_range
+        gain = 255.0 / (white - black)
+        last.weight *= gain
+        last.bias.copy_(last.bias * gain - black * gain)
+        network.output_range = (0.0, 255.0)
+    return network
+
+
+def end_convolution(network: fx.GraphModule, node: fx.Node) -> nn.Conv2d | None:
+    module = network.get_submodule(node.target) if node.op == "call_module" else None
+    return module if isinstance(module, nn.Conv2d) else None
 
 
 def shift_as_offset(shift: MeanShift) -> Offset:
     if not torch.equal(shift.weight[:, :, 0, 0], torch.eye(3)):
         raise ValueError("the mean shift also scales")
     return Offset(shift.bias)
+
+
+class PixelNetwork(nn.Module):
+    """(1, 3, H, W) float32 pixels 0..255 -> (1, 3, scale * H, scale * W) float32 pixels, neither rounded nor clamped."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+        black, white = network.output_range
+        self.gain, self.output_gain = network.pixel_range / 255.0, 255.0 / (white - black)
+        self.offset = -black * self.output_gain
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        output = self.network(pixels if self.gain == 1.0 else pixels * self.gain)
+        return output if self.output_gain == 1.0 else output * self.output_gain + self.offset
 
 
 class PictureNetwork(nn.Module):

@@ -20,7 +20,7 @@ def float_model(task: Task) -> Path:
 
         export_onnx(task, folder / FLOAT)
 
-    return cached_folder(task, "onnx", make, "1") / FLOAT
+    return cached_folder(task, "onnx", make, sources=("torch_peer.py",)) / FLOAT
 
 
 def int8_model(task: Task) -> Path:
@@ -44,7 +44,8 @@ def int8_model(task: Task) -> Path:
         )  # fmt: skip
         (folder / PREPARED).unlink()
 
-    return cached_folder(task, "onnxruntime-int8", make, onnxruntime.__version__, calibrated=True) / INT8
+    version = onnxruntime.__version__
+    return cached_folder(task, "onnxruntime-int8", make, version, calibrated=True, sources=("torch_peer.py",)) / INT8
 
 
 def session(model: Path, task: Task) -> Built:

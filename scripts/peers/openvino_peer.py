@@ -1,5 +1,6 @@
 """OpenVINO: float32, bfloat16 where the CPU has it, and int8 by NNCF's post-training quantization."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def int8_model(task: Task) -> Path:
         quantized = nncf.quantize(model, nncf.Dataset(pictures), subset_size=len(pictures))
         openvino.save_model(quantized, folder / MODEL, compress_to_fp16=False)
 
-    return cached_folder(task, "openvino-int8", make, openvino.__version__, calibrated=True) / MODEL
+    return cached_folder(task, "openvino-int8", make, openvino.__version__, version("nncf"), calibrated=True) / MODEL
 
 
 def compiled(model: Path, task: Task, precision: str) -> Built:

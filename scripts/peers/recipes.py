@@ -1,17 +1,16 @@
 """Our side of the comparison: artifacts given by path, or quantized and compiled here from settings."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from peers.cache import cached_folder
+from peers.cache import cached_folder, digest_files
 from peers.task import Peer, Task
 from tvm_srq import api
 from tvm_srq.errors import UserError
 
 REPOSITORY = Path(__file__).parents[2]
-QUANTIZING = ("tvm_srq/quant", "tvm_srq/models", "tvm_srq/spec.py", "tvm_srq/affine.py", "tvm_srq/spec_file.py")
-COMPILING = ("tvm_srq", "relay_passes", "schedules")
+QUANTIZING = [REPOSITORY / "tvm_srq" / name for name in ("quant", "models", "spec.py", "affine.py", "spec_file.py")]
+COMPILING = [REPOSITORY / name for name in ("tvm_srq", "relay_passes", "schedules")]
 NAMED = {
     "W4A4": "weight_bits=4,activation_bits=4",
     "W8A8": "weight_bits=8,activation_bits=8",
@@ -66,19 +65,10 @@ def build(recipe: Recipe, task: Task, target: str) -> Path:
     def quantize(folder: Path) -> None:
         api.quantize(task.checkpoint, task.calibration[0].parent, folder / "net.srq", **dict(recipe.settings))
 
-    quantized = cached_folder(task, "ours-srq", quantize, settings, sources(*QUANTIZING), calibrated=True) / "net.srq"
+    quantized = cached_folder(task, "ours-srq", quantize, settings, digest_files(*QUANTIZING), calibrated=True) / "net.srq"
 
     def compile_artifact(folder: Path) -> None:
         api.compile_network(quantized, target, folder / "net.tar")
 
-    parts = (settings, target, sources(*COMPILING))
+    parts = (settings, target, digest_files(*COMPILING))
     return cached_folder(task, "ours-tar", compile_artifact, *parts, calibrated=True) / "net.tar"
-
-
-def sources(*paths: str) -> str:
-    """A digest of our own code under these paths, so that an edit rebuilds what it touches."""
-    total = hashlib.sha256()
-    for path in map(REPOSITORY.joinpath, paths):
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            total.update(file.read_bytes())
-    return total.hexdigest()

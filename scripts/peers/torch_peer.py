@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from peers.networks import PictureNetwork, deployed
+from peers.networks import PictureNetwork, PixelNetwork, deployed
 from peers.task import Built, PeerUnavailableError, Task, Upscaler
 
 
@@ -72,10 +72,18 @@ def build_compiled(task: Task) -> Built:
 
 def export_onnx(task: Task, path: Path) -> None:
     """The deployed network with its pre- and postprocessing as ONNX, any height and width."""
-    module = PictureNetwork(deployed(task.checkpoint)).eval()
-    dynamic = {"picture": {1: torch.export.Dim("height"), 2: torch.export.Dim("width")}}
+    sizes = {1: torch.export.Dim("height"), 2: torch.export.Dim("width")}
     example = torch.zeros((1, 24, 32, 3), dtype=torch.uint8)
+    write_onnx(PictureNetwork(deployed(task.checkpoint)), example, path, "picture", {"picture": sizes})
+
+
+def export_planes(task: Task, path: Path, height: int, width: int) -> None:
+    """The deployed network alone, (1, 3, H, W) float32 pixel values at both ends, as ONNX of one size."""
+    write_onnx(PixelNetwork(deployed(task.checkpoint)), torch.zeros((1, 3, height, width)), path, "pixels", None)
+
+
+def write_onnx(module: nn.Module, example: Tensor, path: Path, name: str, shapes: dict | None) -> None:
     torch.onnx.export(
-        module, (example,), str(path), input_names=["picture"], output_names=["upscaled"],
-        dynamic_shapes=dynamic, dynamo=True, external_data=False, verbose=False,
+        module.eval(), (example,), str(path), input_names=[name], output_names=["upscaled"], dynamic_shapes=shapes,
+        dynamo=True, external_data=False, verbose=False,
     )  # fmt: skip

@@ -7,6 +7,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from peers.task import Peer, PeerUnavailableError, Task
 
-BUSY = 0.02  # a thread that takes this share of a process's CPU time counts as one
+BUSY, LEAST_TICKS = 0.05, 5  # a thread counts if it takes this share of its process's CPU time, and so many clock ticks
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ def thread_ticks() -> dict[str, int]:
 def busy_threads(before: dict[str, int], after: dict[str, int]) -> int:
     """How many threads did a noticeable share of the work between two counts."""
     spent = [count - before.get(name, 0) for name, count in after.items()]
-    return sum(count > BUSY * sum(spent) for count in spent)
+    return sum(count > max(BUSY * sum(spent), LEAST_TICKS) for count in spent)
 
 
 def serve(connection: Connection, peer: Peer, task: Task, picture: NDArray[np.uint8]) -> None:
     """The child: build the peer, answer with Ready or a reason, then with a Sample for every message until None."""
+    os.dup2(2, 1)  # converters print; standard output is the parent's table
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # OpenVINO and NNCF report to nobody without it
     start = time.perf_counter()
     try:
         built = getattr(importlib.import_module(peer.module), peer.function)(task, *peer.arguments)
