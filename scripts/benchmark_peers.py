@@ -31,7 +31,7 @@ from peers.recipes import NAMED, parse_recipe, prepare
 from peers.results import Row, as_json, conclusions, markdown
 from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
-from tvm_srq.data.pictures import replacing, require_folder
+from tvm_srq.files import replacing, require_folder
 from tvm_srq.errors import UserError
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
