@@ -46,6 +46,8 @@ def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: Lay
         step = layer.input.step
         levels = [int(level) for level in layer.input.levels]
         attributes |= {"bits": layer.input.bits, "step": step, "low": layer.input.low, "levels": levels}
+        if layer.equalization is not None:
+            attributes["equalization"] = [float(factor) for factor in layer.equalization]
     else:
         step, attributes = 1.0, {**attributes, "picture": 1}
     codes = rewriter.emit(call("srq.quantize", [source], relax.TensorType(source.ty.shape, "int16"), **attributes))

@@ -9,7 +9,7 @@ from tvm import IRModule, ir, relax
 from relay_passes.operators import affine_of, call, constant, is_call
 from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
-from tvm_srq.requantize import accumulator, fold_picture, multipliers
+from tvm_srq.requantize import accumulator, code_steps, fold_picture, multipliers, stream_ratios
 
 PASS_THROUGH = ("relax.round", "relax.clip", "relax.permute_dims", "relax.squeeze", "relax.reshape", "relax.astype",
                 "relax.expand_dims", "relax.minimum", "relax.maximum")  # fmt: skip
@@ -155,7 +155,7 @@ def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) ->
         layer.outputs[kind] = made if len(kinds) == 1 else builder.emit(relax.TupleGetItem(made, index))
 
 
-def results(layer: Convolution) -> tuple[dict, float, list[str]]:
+def results(layer: Convolution) -> tuple[dict, float | NDArray[np.float64], list[str]]:
     """Attributes of what a layer writes, the step of its requantized value, and the kinds of its outputs in order."""
     stream_step = float(layer.attributes["stream_step"])
     if not layer.readers:
@@ -163,13 +163,11 @@ def results(layer: Convolution) -> tuple[dict, float, list[str]]:
     quantizers = [reader.quantize.attrs for reader in layer.readers]
     first = quantizers[0]
     levels = [int(level) for level in first["levels"]]
-    same = all(q["step"] == first["step"] and [int(v) for v in q["levels"]] == levels for q in quantizers)
-    if not same:
+    if not all(same_quantizer(first, other) for other in quantizers):
         raise UserError(f"layer {layer.layer} feeds convolutions with different quantizers; that is not supported")
-    step = float(first["step"])
     attributes = {"low": int(first["low"]), "levels": levels}
     if not layer.in_stream:
-        return attributes, step, ["codes"]
+        return attributes, steps_of_codes(layer, layer.shuffle), ["codes"]
     kinds = ["stream", "codes"] if layer.added_later else ["codes"]
     return attributes, stream_step, kinds
 
@@ -178,8 +176,30 @@ def stream_ratio(layer: Convolution) -> NDArray[np.float32]:
     """(channels behind the pixel shuffle,) stream step / code step; empty if the codes are not made from the stream."""
     if not layer.in_stream or not layer.readers:
         return np.zeros(0, np.float32)
-    ratio = np.float32(np.float64(layer.attributes["stream_step"]) / np.float64(layer.readers[0].quantize.attrs["step"]))
-    return np.full(len(layer.weight) // layer.shuffle**2, ratio)
+    return stream_ratios(float(layer.attributes["stream_step"]), steps_of_codes(layer, 1))
+
+
+def steps_of_codes(layer: Convolution, shuffle: int) -> NDArray[np.float64]:
+    """Real code step of every output channel, before (shuffle: its factor) or behind (1) the pixel shuffle."""
+    quantize = layer.readers[0].quantize.attrs
+    channels = len(layer.weight) // layer.shuffle**2 * shuffle**2
+    return code_steps(float(quantize["step"]), equalization_of(quantize), channels, shuffle)
+
+
+def equalization_of(quantize: ir.Attrs) -> NDArray[np.float32] | None:
+    if "equalization" not in quantize.keys():  # noqa: SIM118
+        return None
+    return np.array([float(factor) for factor in quantize["equalization"]], np.float32)
+
+
+def same_quantizer(first: ir.Attrs, second: ir.Attrs) -> bool:
+    """Whether two ``srq.quantize`` make the same codes of the same tensor."""
+    levels = [[int(level) for level in quantize["levels"]] for quantize in (first, second)]
+    equalizations = [equalization_of(quantize) for quantize in (first, second)]
+    return (
+        first["step"] == second["step"] and first["low"] == second["low"] and levels[0] == levels[1]
+        and np.array_equal(*equalizations)
+    )
 
 
 def result_type(layer: Convolution, kind: str, picture: relax.Var) -> relax.TensorType:

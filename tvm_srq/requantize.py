@@ -45,18 +45,38 @@ def accumulator(weight: NDArray[np.int8], affine: Affine) -> Accumulator:
     return Accumulator(weight, np.rint(offset / raised).astype(np.int32), raised)
 
 
-def multipliers(unit: NDArray, step: float, slope: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def code_steps(step: float, equalization: NDArray | None, channels: int, shuffle: int = 1) -> NDArray[np.float64]:
+    """Real step of each channel's codes, for the convolution that makes them.
+
+    Args:
+        step: the reading layer's quantizer step.
+        equalization: the reading layer's, (channels / shuffle**2,) float32, or None for all ones.
+        channels: output channels of the convolution, before its pixel shuffle.
+
+    Returns:
+        (channels,) float64.
+    """
+    steps = np.float64(step) * (np.ones(channels // shuffle**2) if equalization is None else equalization.astype(np.float64))
+    return np.repeat(steps, shuffle**2)
+
+
+def stream_ratios(stream_step: float, steps: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(channels,) float32: stream steps to steps of codes (:func:`code_steps`), channel by channel."""
+    return (np.float64(stream_step) / steps).astype(np.float32)
+
+
+def multipliers(unit: NDArray, step: float | NDArray, slope: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Float32 multipliers from the accumulator to steps of the output, for accumulators of either sign.
 
     Args:
         unit: (O,) float64, real value of one accumulator step; may be negative.
-        step: real value of one output step.
+        step: real value of one output step, one for all channels or (O,) float64.
         slope: (O,) the activation's slope for negative values: 1 linear, 0 ReLU, PReLU's parameter.
 
     Returns:
         (O,) for accumulators >= 0 and (O,) for accumulators < 0. A negative unit swaps the two slopes.
     """
-    straight = np.asarray(unit, np.float64) / float(step)
+    straight = np.asarray(unit, np.float64) / np.asarray(step, np.float64)
     bent = straight * np.asarray(slope, np.float64)
     positive, negative = np.where(straight >= 0, straight, bent), np.where(straight >= 0, bent, straight)
     return positive.astype(np.float32), negative.astype(np.float32)

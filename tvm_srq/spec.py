@@ -58,11 +58,13 @@ class LayerSpec:
 
     Attributes:
         weight: (O, I / groups, kh, kw) int8 codes, zero exact.
-        weight_scale: (O,) float32; the real weight is ``weight * weight_scale``.
+        weight_scale: (O,) float32; the real weight is ``weight * weight_scale / equalization[input channel]``.
         weight_bits: width the codes are packed to.
         input: quantizer of the input; None for the convolution that reads the picture, whose uint8 is exact.
         stream_step: real value of one int16 step of the skip stream this layer's output lives in (its own value or
             the sum it is added to), or None if the output is never an operand or a result of an addition.
+        equalization: (input channels,) float32, positive, or None for all ones: the quantizer sees x[c] / equalization[c]
+            and the weights carry the inverse, so that channels of very different ranges use all codes.
     """
 
     weight: NDArray[np.int8]
@@ -70,6 +72,17 @@ class LayerSpec:
     weight_bits: int
     input: GridQuantizer | FreeQuantizer | None
     stream_step: float | None = None
+    equalization: NDArray[np.float32] | None = None
+
+    @property
+    def real_weight(self) -> NDArray[np.float32]:
+        """(O, I / groups, kh, kw): what the codes stand for, equalization undone."""
+        weight = self.weight.astype(np.float32) * self.weight_scale.reshape(-1, 1, 1, 1)
+        if self.equalization is None:
+            return weight
+        groups = len(self.equalization) // weight.shape[1]
+        per_output = np.repeat(self.equalization.reshape(groups, -1), len(weight) // groups, axis=0)
+        return weight / per_output[:, :, None, None]
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
         description: dict[str, Any] = {
             "name": name, "shape": layer.weight.shape, "bits": layer.weight_bits, "stream_step": layer.stream_step,
         }
+        if layer.equalization is not None:
+            tensors[f"layers/{name}/equalization"] = layer.equalization
         if isinstance(layer.input, GridQuantizer):
             description["input"] = {"bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
             tensors[f"layers/{name}/levels"] = layer.input.levels
@@ -81,7 +83,8 @@ def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
         name, bits = description["name"], description["bits"]
         weight = unpack_codes(tensors[f"layers/{name}/weight"], bits, tuple(description["shape"]))
         quantizer = quantizer_of(description.get("input"), name, tensors)
-        layers[name] = LayerSpec(weight, tensors[f"layers/{name}/scale"], bits, quantizer, description["stream_step"])
+        scale, equalization = tensors[f"layers/{name}/scale"], tensors.get(f"layers/{name}/equalization")
+        layers[name] = LayerSpec(weight, scale, bits, quantizer, description["stream_step"], equalization)
     prefix = "parameters/"
     parameters = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     return QuantSpec(header["family"], header["config"], layers, parameters, header["metadata"])

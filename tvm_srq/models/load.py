@@ -108,6 +108,5 @@ def network_from_spec(spec: QuantSpec) -> Network:
         raise UserError(f"the .srq is of network family {spec.family}, which this version does not know; update tvm_srq")
     state = {name: torch.tensor(value) for name, value in spec.parameters.items()}
     for name, layer in spec.layers.items():
-        scale = layer.weight_scale.reshape(-1, 1, 1, 1)
-        state[f"{name}.weight"] = torch.tensor(layer.weight.astype("float32") * scale)
+        state[f"{name}.weight"] = torch.tensor(layer.real_weight)
     return build_network(family, spec.config, state, "of the .srq")

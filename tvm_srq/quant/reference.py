@@ -12,7 +12,16 @@ from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
 from tvm_srq.models.load import network_from_spec
 from tvm_srq.quant.plan import PICTURE, Plan, Step, make_plan
-from tvm_srq.requantize import STREAM_MAX, STREAM_MIN, Accumulator, accumulator, fold_picture, multipliers
+from tvm_srq.requantize import (
+    STREAM_MAX,
+    STREAM_MIN,
+    Accumulator,
+    accumulator,
+    code_steps,
+    fold_picture,
+    multipliers,
+    stream_ratios,
+)
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
 EXACT_FLOAT32 = 2**24
@@ -51,8 +60,10 @@ class IntegerReference:
         quantizer = self.quantizer(step.name)
         stream_step = self.spec.layers[step.source].stream_step
         if step.source in self.plan.streams:
-            ratio = np.float32(np.float64(stream_step) / np.float64(quantizer.step))
-            value = round_clipped(value.float() * float(ratio), quantizer.low, quantizer.high)
+            assert stream_step is not None
+            steps = code_steps(quantizer.step, self.spec.layers[step.name].equalization, len(value))
+            ratio = torch.tensor(stream_ratios(stream_step, steps))[:, None, None]
+            value = round_clipped(value.float() * ratio, quantizer.low, quantizer.high)
         levels = torch.tensor(quantizer.levels.astype(np.int32))
         return levels[(value - quantizer.low).long()]
 
@@ -65,7 +76,7 @@ class IntegerReference:
         """Convolve and requantize: the int32 stream, the fine index of codes, or pixels, (C, H, W)."""
         layer = self.spec.layers[step.name]
         constants, padding = self.accumulator(step, layer)
-        low, high, output_step = self.range(step.name)
+        low, high, output_step = self.range(step)
         slope = np.ones(len(constants.unit)) if step.slope is None else step.slope
         positive, negative = (torch.tensor(m)[:, None, None] for m in multipliers(constants.unit, output_step, slope))
         total = convolve(codes, constants, padding).float()
@@ -89,16 +100,17 @@ class IntegerReference:
             affine = reduce(Affine.then, (*step.affines, *output), affine)
         return accumulator(layer.weight, affine), padding
 
-    def range(self, name: str) -> tuple[int, int, float]:
-        """Clip range and step of a step's result before any addition."""
-        if name == self.plan.last:
+    def range(self, step: Step) -> tuple[int, int, float | NDArray[np.float64]]:
+        """Clip range and step (or steps by channel) of a step's result before any addition."""
+        if step.name == self.plan.last:
             return 0, 255, 1.0
-        if name in self.plan.streams:
-            step = self.spec.layers[name].stream_step
-            assert step is not None
-            return STREAM_MIN, STREAM_MAX, step
-        readers = [self.quantizer(step.name) for step in self.plan.steps.values() if step.source == name]
-        return readers[0].low, readers[0].high, readers[0].step
+        layer = self.spec.layers[step.name]
+        if step.name in self.plan.streams:
+            assert layer.stream_step is not None
+            return STREAM_MIN, STREAM_MAX, layer.stream_step
+        reader = next(other.name for other in self.plan.steps.values() if other.source == step.name)
+        quantizer, equalization = self.quantizer(reader), self.spec.layers[reader].equalization
+        return quantizer.low, quantizer.high, code_steps(quantizer.step, equalization, len(layer.weight), step.shuffle)
 
 
 def round_clipped(value: Tensor, low: int, high: int) -> Tensor:

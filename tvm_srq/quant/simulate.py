@@ -26,14 +26,21 @@ class Simulation:
         self.network = network_from_spec(spec)
         for name, layer in spec.layers.items():
             if layer.input is not None:
-                self.network.get_submodule(name).register_forward_pre_hook(quantizing_hook(layer.input))
+                hook = quantizing_hook(layer.input, layer.equalization)
+                self.network.get_submodule(name).register_forward_pre_hook(hook)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return FloatRunner(self.network)(picture)
 
 
-def quantizing_hook(quantizer: GridQuantizer | FreeQuantizer):  # noqa: ANN201 - torch's hook type
+def quantizing_hook(
+    quantizer: GridQuantizer | FreeQuantizer, equalization: NDArray[np.float32] | None = None
+):  # noqa: ANN201 - torch's hook type
+    factors = None if equalization is None else torch.tensor(equalization)[:, None, None]
+
     def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (fake_quantize(inputs[0], quantizer),)
+        if factors is None:
+            return (fake_quantize(inputs[0], quantizer),)
+        return (fake_quantize(inputs[0] / factors, quantizer) * factors,)
 
     return hook
