@@ -80,9 +80,14 @@ class LayerSpec:
         weight = self.weight.astype(np.float32) * self.weight_scale.reshape(-1, 1, 1, 1)
         if self.equalization is None:
             return weight
-        groups = len(self.equalization) // weight.shape[1]
-        per_output = np.repeat(self.equalization.reshape(groups, -1), len(weight) // groups, axis=0)
-        return weight / per_output[:, :, None, None]
+        return weight / per_weight(self.equalization, weight.shape)
+
+
+def per_weight(values: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """One value per input channel as (O or 1, I / groups, 1, 1), to multiply weights of ``shape`` (O, I / groups, kh, kw)."""
+    groups = len(values) // shape[1]
+    by_output = np.repeat(values.reshape(groups, -1), shape[0] // groups if groups > 1 else 1, axis=0)
+    return by_output[:, :, None, None]
 
 
 @dataclass(frozen=True)

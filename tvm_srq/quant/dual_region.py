@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.quant.observers import Observer
+from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE
 from tvm_srq.quant.uniform import SMALLEST_STEP, fit_least_squares, squared_error
 from tvm_srq.spec import FreeQuantizer, GridQuantizer
 
-WINOGRAD_MAGNITUDE = 31  # sums of four decoded values stay within int8 (docs/numerics.md)
 BUDGET_BITS = {"strict": 0, "release": 1}
 
 
@@ -37,22 +37,32 @@ def grid_quantizer(bits: int, step: float, values: NDArray[np.int16]) -> GridQua
     return GridQuantizer(bits, float(np.float32(max(step, SMALLEST_STEP))), low, values[nearest].astype(np.int16))
 
 
-def fit_aligned(observer: Observer, bits: int, budget: str = "strict") -> GridQuantizer:
+def fit_aligned(
+    observer: Observer,
+    bits: int,
+    budget: str = "strict",
+    magnitude: int | None = WINOGRAD_MAGNITUDE,
+    importance: NDArray[np.float64] | None = None,
+) -> GridQuantizer:
     """The aligned dual region of least squared error: side, tail stride and dense step searched jointly.
 
-    From 7 bits on, all levels fit the storage with equal steps: the least-squares uniform quantizer.
+    From 6 bits on there are codes for every grid point: the least-squares uniform quantizer within ``magnitude``.
+
+    Args:
+        importance: (C,) what a channel's squared error counts, or None for equally.
     """
     width = bits + BUDGET_BITS[budget]
-    if width >= 7 or width < 2:
-        return fit_least_squares(observer, max(width, bits))
-    values, weights = observer.histogram()
+    if width >= 6 or width < 2:
+        return fit_least_squares(observer, max(width, bits), magnitude, importance)
+    values, weights = observer.histogram(importance)
+    bound = WINOGRAD_MAGNITUDE if magnitude is None else magnitude
     largest = max(observer.maximum, -observer.minimum, SMALLEST_STEP)
     best, lowest = None, np.inf
     for one_sided in (True, False):
         for stride in range(1, WINOGRAD_MAGNITUDE):
             levels = aligned_levels(width, stride, one_sided)
             top = int(np.abs(levels).max())
-            if top > max(WINOGRAD_MAGNITUDE, int(np.abs(aligned_levels(width, 1, one_sided)).max())):
+            if top > max(bound, int(np.abs(aligned_levels(width, 1, one_sided)).max())):
                 break
             for share in np.geomspace(0.05, 1.0, 48):
                 candidate = grid_quantizer(width, share * largest / top, levels)
