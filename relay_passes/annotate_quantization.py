@@ -60,4 +60,5 @@ def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: Lay
     sums = rewriter.emit(call("srq.conv2d", operands, result, **details))
     # the picture layer's unit depends on the map from pixels to its input, which is known when it is realized
     unit = 1.0 if layer.input is None else layer.weight_scale.astype(np.float64) * np.float64(step)
-    return affine_call(sums, Affine.of(unit, 0.0, len(layer.weight)))
+    correction = 0.0 if layer.correction is None else layer.correction
+    return affine_call(sums, Affine.of(unit, correction, len(layer.weight)))

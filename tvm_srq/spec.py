@@ -65,6 +65,8 @@ class LayerSpec:
             the sum it is added to), or None if the output is never an operand or a result of an addition.
         equalization: (input channels,) float32, positive, or None for all ones: the quantizer sees x[c] / equalization[c]
             and the weights carry the inverse, so that channels of very different ranges use all codes.
+        correction: (O,) float32, real, added to the sum of products (before bias and batch norm), or None.
+        weight_limit: the largest code the weights may have, or None: 2**(weight_bits - 1) - 1.
     """
 
     weight: NDArray[np.int8]
@@ -73,6 +75,13 @@ class LayerSpec:
     input: GridQuantizer | FreeQuantizer | None
     stream_step: float | None = None
     equalization: NDArray[np.float32] | None = None
+    correction: NDArray[np.float32] | None = None
+    weight_limit: int | None = None
+
+    @property
+    def weight_magnitude(self) -> int:
+        """Largest code the weights may have."""
+        return 2 ** (self.weight_bits - 1) - 1 if self.weight_limit is None else self.weight_limit
 
     @property
     def real_weight(self) -> NDArray[np.float32]:

@@ -45,6 +45,10 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
         }
         if layer.equalization is not None:
             tensors[f"layers/{name}/equalization"] = layer.equalization
+        if layer.correction is not None:
+            tensors[f"layers/{name}/correction"] = layer.correction
+        if layer.weight_limit is not None:
+            description["weight_limit"] = layer.weight_limit
         if isinstance(layer.input, GridQuantizer):
             description["input"] = {"bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
             tensors[f"layers/{name}/levels"] = layer.input.levels
@@ -83,8 +87,11 @@ def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
         name, bits = description["name"], description["bits"]
         weight = unpack_codes(tensors[f"layers/{name}/weight"], bits, tuple(description["shape"]))
         quantizer = quantizer_of(description.get("input"), name, tensors)
-        scale, equalization = tensors[f"layers/{name}/scale"], tensors.get(f"layers/{name}/equalization")
-        layers[name] = LayerSpec(weight, scale, bits, quantizer, description["stream_step"], equalization)
+        equalization, correction = (tensors.get(f"layers/{name}/{key}") for key in ("equalization", "correction"))
+        layers[name] = LayerSpec(
+            weight, tensors[f"layers/{name}/scale"], bits, quantizer, description["stream_step"], equalization, correction,
+            description.get("weight_limit"),
+        )  # fmt: skip
     prefix = "parameters/"
     parameters = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     return QuantSpec(header["family"], header["config"], layers, parameters, header["metadata"])

@@ -25,7 +25,7 @@ from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 __all__ = ["Settings", "quantize_network"]
 
 STREAM_HEADROOM = 1.5  # room above the largest calibrated value before the int16 stream saturates
-CROPS, CROP_SIDE = 8, 64  # of held-out pictures, to compare candidates by their output
+CROPS, CROP_SIDE = 8, 48  # of held-out pictures, to compare candidates by their output
 MAX_SIDE = 256  # calibration pictures are cut to this many rows and columns: memory stays bounded
 
 
@@ -135,16 +135,19 @@ def quantize_layer(
     precision = precision_of(name, network, plan, settings)
     weight = cast(nn.Conv2d, network.get_submodule(name)).weight.detach()
     step = stream_step if name in plan.streams else None
+    limit = precision.weight_magnitude
     readers = [other.name for other in plan.steps.values() if other.source == plan.steps[name].source]
     if plan.steps[name].source == PICTURE:  # its uint8 pixels are exact
         codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
-        return LayerSpec(codes, scale, precision.weight_bits, None, step)
+        return LayerSpec(codes, scale, precision.weight_bits, None, step, weight_limit=limit)
     if chooser is None or len(readers) > 1:
         codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
-        return LayerSpec(codes, scale, precision.weight_bits, fit_activation(observer, precision, settings), step)
+        quantizer = fit_activation(observer, precision, settings)
+        return LayerSpec(codes, scale, precision.weight_bits, quantizer, step, weight_limit=limit)
     if name in network.edge_layers:
         fit = chooser.choose(name, full_range(observer, weight, precision))
         fit = chooser.choose(name, other_ranges(observer, precision, fit))
     else:
         fit = fit_best_strength(observer, weight.numpy(), precision)
-    return LayerSpec(fit.weight, fit.scale, precision.weight_bits, fit.quantizer, step, fit.equalization)
+    bits = precision.weight_bits
+    return LayerSpec(fit.weight, fit.scale, bits, fit.quantizer, step, fit.equalization, weight_limit=limit)

@@ -88,14 +88,16 @@ class IntegerReference:
         return value
 
     def accumulator(self, step: Step, layer: LayerSpec) -> tuple[Accumulator, NDArray[np.int16]]:
+        correction = 0.0 if layer.correction is None else layer.correction
         if step.source == PICTURE:
             affine, padding = fold_picture(layer.weight, layer.weight_scale, step.inputs)
         else:
             unit = layer.weight_scale.astype(np.float64) * np.float64(self.quantizer(step.name).step)
-            affine, padding = Affine.of(unit, 0.0, len(unit)), np.zeros(layer.weight.shape[1], np.int16)
+            affine, padding = Affine.of(unit, correction, len(unit)), np.zeros(layer.weight.shape[1], np.int16)
         output = self.plan.output if step.name == self.plan.last else []
         if step.source == PICTURE:
-            affine = affine.then(reduce(Affine.then, (*step.affines, *output)))
+            corrected = Affine.of(1.0, correction, len(layer.weight))
+            affine = affine.then(reduce(Affine.then, (*step.affines, *output), corrected))
         else:
             affine = reduce(Affine.then, (*step.affines, *output), affine)
         return accumulator(layer.weight, affine), padding

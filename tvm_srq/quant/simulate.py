@@ -28,9 +28,18 @@ class Simulation:
             if layer.input is not None:
                 hook = quantizing_hook(layer.input, layer.equalization)
                 self.network.get_submodule(name).register_forward_pre_hook(hook)
+            if layer.correction is not None:
+                self.network.get_submodule(name).register_forward_hook(correcting_hook(layer.correction))
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return FloatRunner(self.network)(picture)
+
+
+def correcting_hook(correction: NDArray[np.float32]):  # noqa: ANN201 - torch's hook type
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output + torch.tensor(correction)[:, None, None]
+
+    return hook
 
 
 def quantizing_hook(
