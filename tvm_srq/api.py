@@ -19,14 +19,14 @@ from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
-def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, **settings: Any) -> None:
-    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.calibrate.Settings."""
+def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", **settings: Any) -> None:
+    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.presets.quantize_by_preset."""
     from tvm_srq.models import load_checkpoint
-    from tvm_srq.quant.calibrate import Settings, quantize_network
+    from tvm_srq.quant.presets import quantize_by_preset
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
-    save_spec(quantize_network(load_checkpoint(checkpoint), calibration, Settings(**settings)), output)
+    save_spec(quantize_by_preset(load_checkpoint(checkpoint), calibration, preset, **settings), output)
 
 
 def compile_network(

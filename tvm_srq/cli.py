@@ -8,6 +8,21 @@ from collections.abc import Sequence
 from tvm_srq import __version__
 from tvm_srq.errors import UserError
 
+QUANTIZE_OVERRIDES = (
+    ("weight-bits", int, "of the body; 4 unless the preset says otherwise"),
+    ("activation-bits", int, "of the body's inputs; 4 unless the preset says otherwise"),
+    ("edge-bits", int, "head, upsampler and last convolution: 8"),
+    ("quantizer", str, "dual-region, minmax, percentile or mse"),
+    ("grid", str, "aligned (integers) or free (simulation only)"),
+    ("level-budget", str, "strict (b-bit codes) or release (b + 1)"),
+    ("upsamplers", str, "quantized as the edge (8 bits) or as the body (then fast kernels take them too)"),
+    ("weight-magnitude", int, "largest weight code of the body, below 2**(bits - 1)"),
+    ("activation-magnitude", int, "largest decoded value of the body's inputs"),
+    ("pictures", int, "calibration pictures to use at most: 24"),
+    ("finetune-steps", int, "optimizer steps instead of the preset's"),
+    ("seed", int, "of every random choice"),
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input gives one sentence on standard error and exit code 2."""
@@ -42,14 +57,10 @@ def parser() -> argparse.ArgumentParser:
 def add_quantize(command: argparse.ArgumentParser) -> None:
     command.add_argument("checkpoint")
     command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
-    command.add_argument("--weight-bits", type=int, default=4)
-    command.add_argument("--activation-bits", type=int, default=4)
-    command.add_argument("--edge-bits", type=int, default=8, help="head, upsampler and last convolution")
-    command.add_argument("--quantizer", default="dual-region", help="dual-region, minmax, percentile or mse")
-    command.add_argument("--grid", default="aligned", help="aligned (integers) or free (simulation only)")
-    command.add_argument("--level-budget", default="strict", help="strict (b-bit codes) or release (b + 1)")
-    command.add_argument("--pictures", type=int, default=24, help="calibration pictures to use at most")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best or fast6")
+    for flag, kind, what in QUANTIZE_OVERRIDES:
+        command.add_argument(f"--{flag}", type=kind, help=what)
+    command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
     command.add_argument("-o", "--output", required=True, metavar="NET.srq")
     command.set_defaults(action=do_quantize)
 
@@ -94,9 +105,9 @@ def add_evaluate(command: argparse.ArgumentParser) -> None:
 def do_quantize(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    names = ("weight_bits", "activation_bits", "edge_bits", "quantizer", "grid", "level_budget", "pictures", "seed")
-    settings = {name: getattr(parsed, name) for name in names}
-    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, **settings)
+    names = ["equalize", *(flag.replace("-", "_") for flag, _, _ in QUANTIZE_OVERRIDES)]
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, **given)
 
 
 def do_compile(parsed: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from tvm_srq import __version__
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.models.base import Network
 from tvm_srq.quant.dual_region import fit_aligned, fit_free
-from tvm_srq.quant.equalize import fit_best_strength
+from tvm_srq.quant.equalize import STRENGTHS, fit_best_strength, fit_equalized
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.plan import PICTURE, Plan, make_plan, trace
@@ -144,7 +144,10 @@ def quantize_layer(
         codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
         quantizer = fit_activation(observer, precision, settings)
         return LayerSpec(codes, scale, precision.weight_bits, quantizer, step, weight_limit=limit)
-    if name in network.edge_layers:
+    if name in network.edge_layers and precision.activation_bits < 6:  # upsamplers as the body: a dual region
+        fits = [fit_equalized(observer, weight.numpy(), precision, strength) for strength in STRENGTHS]
+        fit = chooser.choose(name, fits)
+    elif name in network.edge_layers:
         fit = chooser.choose(name, full_range(observer, weight, precision))
         fit = chooser.choose(name, other_ranges(observer, precision, fit))
     else:

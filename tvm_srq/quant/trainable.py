@@ -30,8 +30,9 @@ class RoundToLevels(torch.autograd.Function):
         index = scaled.clamp(low, high).round_()
         inside = (scaled >= low - 0.5) & (scaled <= high + 0.5)
         ctx.save_for_backward(scaled, inside, steps)
-        uniform = len(levels) == int(levels[-1] - levels[0]) + 1
-        return index if uniform else levels[(index - low).to(torch.int32)]
+        if bool((levels[1:] - levels[:-1] == 1).all()):
+            return index
+        return levels[(index - low).to(torch.int32)]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
@@ -127,9 +128,10 @@ def trainable_network(network: Network, spec: QuantSpec) -> Network:
     for parameter in result.parameters():
         parameter.requires_grad_(False)
     for name, layer in spec.layers.items():
-        convolution, exact = result.get_submodule(name), network.get_submodule(name).weight.detach()
-        assert isinstance(convolution, nn.Conv2d) and isinstance(exact, Tensor)
-        result.set_submodule(name, TrainableConvolution(convolution, exact, layer, layer.weight_magnitude))
+        convolution, exact = result.get_submodule(name), network.get_submodule(name)
+        assert isinstance(convolution, nn.Conv2d) and isinstance(exact, nn.Conv2d)
+        trainable = TrainableConvolution(convolution, exact.weight.detach(), layer, layer.weight_magnitude)
+        result.set_submodule(name, trainable)
     return result.eval()
 
 

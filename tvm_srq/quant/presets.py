@@ -1,0 +1,101 @@
+"""Named ways to quantize: settings, and how long to finetune."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tvm_srq.data.pictures import list_pictures, read_picture
+from tvm_srq.errors import UserError
+from tvm_srq.models.base import Network
+from tvm_srq.quant.calibrate import as_batch, centre_crop, chosen_pictures, quantize_network
+from tvm_srq.quant.finetune import Schedule, finetune
+from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Settings
+from tvm_srq.spec import QuantSpec
+
+MAX_SIDE, HELD_OUT_SIDE = 512, 64  # training pictures are cut to so many rows and columns, held-out ones to the centre
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that differ from the defaults, and the finetuning's schedule."""
+
+    description: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+IN_RANGE = {
+    "weight_bits": 5, "weight_magnitude": WINOGRAD_WEIGHT, "activation_bits": 6, "activation_magnitude": WINOGRAD_MAGNITUDE,
+    "upsamplers": "body",
+}  # fmt: skip
+PRESETS = {
+    "fast": Preset("calibration alone, no finetuning"),
+    "default": Preset("finetuned for minutes", schedule=Schedule(steps=300)),
+    "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2400, batch=6, pool=1024, average=0.99)),
+    "fast6": Preset("6-bit activations and weights up to 14, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
+                    Schedule(steps=300)),
+}  # fmt: skip
+
+
+def preset_named(name: str) -> Preset:
+    """Raises UserError for a name that is none of PRESETS."""
+    if name not in PRESETS:
+        raise UserError(f"preset {name} is none of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def quantize_by_preset(
+    network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, **overrides: Any
+) -> QuantSpec:
+    """Quantize, and finetune if the preset says so.
+
+    Args:
+        finetune_steps: instead of the preset's number of optimizer steps.
+        overrides: of the preset's settings, as :class:`Settings`; wider or narrower weights than the preset's drop its
+            largest weight, activations its largest |m|.
+
+    Raises:
+        UserError: an unknown preset, settings out of range, unreadable pictures, or finetuning without integer grids.
+    """
+    preset = preset_named(name)
+    chosen = dict(preset.settings)
+    for bits, magnitude in (("weight_bits", "weight_magnitude"), ("activation_bits", "activation_magnitude")):
+        if bits in overrides:
+            chosen.pop(magnitude, None)
+    settings = Settings(**{**chosen, **overrides})
+    steps = preset.schedule.steps if finetune_steps is None else finetune_steps
+    if steps < 0:
+        raise UserError(f"finetuning steps must be 0 or more, not {steps}")
+    if steps and settings.grid != "aligned":
+        raise UserError("finetuning trains integer grids only; use --grid aligned or --finetune-steps 0")
+    started = time.perf_counter()
+    spec = quantize_network(network, folder, settings)
+    metadata = {**spec.metadata, "preset": name, "finetune_steps": steps}
+    if steps:
+        spec, distances = finetune_on_folder(network, spec, folder, settings, replace(preset.schedule, steps=steps))
+        metadata["held_out_distances"] = distances
+    report_cost(time.perf_counter() - started)
+    return replace(spec, metadata=metadata)
+
+
+def finetune_on_folder(
+    network: Network, spec: QuantSpec, folder: str | Path, settings: Settings, schedule: Schedule
+) -> tuple[QuantSpec, list[float]]:
+    """Train on every picture that is not held out (on all where there are no others)."""
+    _, held_out = chosen_pictures(folder, settings)
+    paths = list_pictures(folder)
+    training = [path for path in paths if path not in held_out] or paths
+    pictures = [as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network) for path in training]
+    measured = [as_batch(centre_crop(read_picture(path), HELD_OUT_SIDE), network) for path in held_out]
+    return finetune(network, spec, pictures, measured, schedule, settings.seed)
+
+
+def report_cost(seconds: float) -> None:
+    """Tell time and the process's peak memory on standard error: they are not part of a file that must be repeatable."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"quantized in {seconds:.1f} s, peak memory {peak:.0f} MiB", file=sys.stderr)
