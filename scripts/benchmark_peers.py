@@ -31,13 +31,13 @@ from peers.recipes import NAMED, parse_recipe, prepare
 from peers.results import Row, as_json, conclusions, markdown
 from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
-from tvm_srq.files import replacing, require_folder
 from tvm_srq.errors import UserError
+from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
 from tvm_srq.models.float_runner import FloatRunner
 
-DEFAULT_OURS = ("W4A4", "W8A8")
+DEFAULT_OURS = tuple(NAMED)
 CALIBRATION = Path("datasets") / "calibration" / "SunHays80" / "LR_bicubic" / "X4"
 BUILD_TIMEOUT = 1800.0
 
