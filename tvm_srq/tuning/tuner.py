@@ -11,13 +11,13 @@ from schedules.generic.space import Tiling
 from schedules.generic.strip import fingerprint
 from schedules.registry import select
 from schedules.workload import Convolution, Kernel
-from tvm_srq.tuning.measure import Bench, Loaded, median_seconds
+from tvm_srq.tuning.measure import REPEATS, Bench, Loaded, median_seconds
 from tvm_srq.tuning.records import Records, TaskRecord, Trial
 from tvm_srq.tuning.search import Search, cost_model
 from tvm_srq.tuning.tasks import Task, generic_rule, templates
 
 MAX_BATCH = 8
-FINALISTS = 3
+FINALISTS, FINAL_ROUNDS = 3, 15
 HOPELESS = 1.25
 """A task whose best is so many times slower than its template gets a tenth of the attention."""
 TUNED = "generic.tuned"
@@ -74,10 +74,10 @@ class Tuner:
             self.measure(task, [])
         return record
 
-    def measure(self, task: Task, kernels: list[Loaded]) -> list[float]:
+    def measure(self, task: Task, kernels: list[Loaded], rounds: int = REPEATS) -> list[float]:
         """Times of kernels, in turns with the untuned one and the templates, whose times are recorded."""
         record, templates = self.records.tasks[task.workload], self.templates[task.workload]
-        times = median_seconds([*kernels, self.untuned[task.workload], *templates.values()])
+        times = median_seconds([*kernels, self.untuned[task.workload], *templates.values()], rounds)
         record.untuned = times[len(kernels)]
         record.templates |= dict(zip(templates, times[len(kernels) + 1 :]))
         return times[: len(kernels)]
@@ -122,7 +122,7 @@ class Tuner:
         finalists = record.ranking()[:FINALISTS]
         if finalists:
             kernels = [self.kernel(task, record.trials[index].tiling) for index in finalists]
-            times = self.measure(task, [self.bench.load(kernel, task.uses[0]) for kernel in kernels])
+            times = self.measure(task, [self.bench.load(kernel, task.uses[0]) for kernel in kernels], FINAL_ROUNDS)
             record.chosen, record.tuned = finalists[int(np.argmin(times))], min(times)
 
     def template_kernels(self, task: Task) -> list[tuple[Kernel, Convolution]]:
