@@ -9,6 +9,7 @@ from tvm import IRModule, ir, relax
 from relay_passes.operators import affine_of, call, constant, is_call
 from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
+from tvm_srq.fusion import FusedResults, Result
 from tvm_srq.requantize import accumulator, code_steps, fold_picture, multipliers, stream_ratios
 
 PASS_THROUGH = ("relax.round", "relax.clip", "relax.permute_dims", "relax.squeeze", "relax.reshape", "relax.astype",
@@ -52,12 +53,13 @@ def realize_integer(module: IRModule) -> IRModule:
 
 
 class Walk:
-    """Reads the bindings in order; a value is a layer under construction, or the picture's affine map."""
+    """Reads the bindings in order; a value is a layer's result, or the picture's affine map."""
 
     def __init__(self, main: relax.Function):
         self.layers: list[Convolution] = []
-        self.values: dict = {main.params[0]: Affine.identity(3)}
+        self.values: dict[relax.Var, Result | Affine] = {main.params[0]: Affine.identity(3)}
         self.quantized: dict = {}
+        self.results = FusedResults()
         for block in main.body.blocks:
             for binding in block.bindings:
                 self.visit(binding.var, binding.value)
@@ -78,51 +80,76 @@ class Walk:
         elif name in ("relax.nn.relu", "relax.nn.prelu", "relax.nn.leakyrelu"):
             self.values[variable] = self.activate(self.values[value.args[0]], value)
         elif name == "relax.nn.pixel_shuffle":
-            self.values[variable] = layer = self.values[value.args[0]]
-            layer.shuffle *= int(value.attrs.upscale_factor)
+            self.values[variable] = self.shuffle(self.values[value.args[0]], int(value.attrs.upscale_factor))
         elif name == "srq.add":
             self.values[variable] = self.add(*(self.values[argument] for argument in value.args))
         else:
             raise UserError(f"operation {name} has no integer form yet")
 
-    def convolution(self, value: ir.Call) -> Convolution:
-        quantize = self.quantized[value.args[0]]
-        source = self.values[quantize.args[0]]
-        reads_picture = isinstance(source, Affine)
-        inputs = source if reads_picture else Affine.identity(1)
-        weight, scale = (argument.value.numpy() for argument in value.args[1:])
-        layer = Convolution(value.attrs["layer"], weight, scale, value.attrs, quantize, None if reads_picture else source, inputs)
-        if not reads_picture:
-            source.readers.append(layer)
-        self.layers.append(layer)
-        return layer
+    def layer(self, value: Result | Affine, what: str) -> Convolution:
+        if isinstance(value, Affine):
+            raise UserError(f"the picture has {what} before any convolution; that is not supported")
+        self.results.require_latest(value)
+        return next(layer for layer in self.layers if layer.layer == value.layer)
 
-    def affine(self, value: "Convolution | Affine", outer: Affine) -> "Convolution | Affine":
+    def convolution(self, value: ir.Call) -> Result:
+        quantize, name = self.quantized[value.args[0]], str(value.attrs["layer"])
+        source = self.values[quantize.args[0]]
+        weight, scale = (argument.value.numpy() for argument in value.args[1:])
+        if any(layer.layer == name for layer in self.layers):
+            raise UserError(f"layer {name} is applied more than once; that is not supported")
+        if isinstance(source, Affine):
+            layer = Convolution(name, weight, scale, value.attrs, quantize, None, source)
+        else:
+            self.results.read(source)
+            layer = Convolution(name, weight, scale, value.attrs, quantize, self.layer(source, ""), Affine.identity(1))
+            layer.source.readers.append(layer)
+        self.layers.append(layer)
+        return Result(name)
+
+    def affine(self, value: Result | Affine, outer: Affine) -> Result | Affine:
         if isinstance(value, Affine):
             return value.then(outer)
-        if value.slope is not None or value.skip is not None:
-            raise UserError(f"layer {value.layer} is scaled behind its activation or addition; that is not supported")
-        value.affine = outer if value.affine is None else value.affine.then(outer)
-        return value
+        layer = self.layer(value, "a scaling")
+        if layer.slope is not None or layer.skip is not None:
+            raise UserError(f"layer {layer.layer} is scaled behind its activation or addition; that is not supported")
+        changed = self.results.change(value, "a scaling")
+        layer.affine = outer if layer.affine is None else layer.affine.then(outer)
+        return changed
 
-    def activate(self, layer: Convolution, value: ir.Call) -> Convolution:
+    def activate(self, value: Result | Affine, call: ir.Call) -> Result:
+        layer = self.layer(value, "an activation")
         if layer.skip is not None or layer.slope is not None:
             raise UserError(f"layer {layer.layer} has an activation behind an addition or another; that is not supported")
         slope = np.zeros(1)
-        if is_call(value, "relax.nn.prelu"):
-            slope = value.args[1].value.numpy().astype(np.float64).reshape(-1)
-        elif is_call(value, "relax.nn.leakyrelu"):
-            slope = np.array([np.float64(np.float32(value.attrs.alpha))])
+        if is_call(call, "relax.nn.prelu"):
+            slope = call.args[1].value.numpy().astype(np.float64).reshape(-1)
+        elif is_call(call, "relax.nn.leakyrelu"):
+            slope = np.array([np.float64(np.float32(call.attrs.alpha))])
+        changed = self.results.change(value, "an activation")
         layer.slope = np.broadcast_to(slope, len(layer.weight)).copy()
-        return layer
+        return changed
 
-    def add(self, first: Convolution, second: Convolution) -> Convolution:
-        skip, branch = sorted((first, second), key=self.layers.index)
-        if branch.skip is not None or skip is branch:
+    def shuffle(self, value: Result | Affine, factor: int) -> Result:
+        layer = self.layer(value, "a pixel shuffle")
+        if layer.shuffle != 1 or layer.skip is not None:
+            raise UserError(f"layer {layer.layer} has a pixel shuffle behind an addition or another; that is not supported")
+        changed = self.results.change(value, "a pixel shuffle")
+        layer.shuffle = factor
+        return changed
+
+    def add(self, first: Result | Affine, second: Result | Affine) -> Result:
+        """The later operand's layer adds the earlier one's stream."""
+        operands = [(self.layers.index(self.layer(value, "an addition")), value) for value in (first, second)]
+        (skip_index, skipped), (branch_index, branched) = sorted(operands, key=lambda operand: operand[0])
+        skip, branch = self.layers[skip_index], self.layers[branch_index]
+        if branch.skip is not None:
             raise UserError(f"layer {branch.layer} takes part in two additions in a row; that is not supported")
+        changed = self.results.change(branched, "an addition")
+        self.results.read(skipped)
         branch.skip, branch.in_stream = skip, True
         skip.in_stream = skip.added_later = True
-        return branch
+        return changed
 
 
 def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) -> None:
@@ -158,6 +185,8 @@ def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) ->
 def results(layer: Convolution) -> tuple[dict, float | NDArray[np.float64], list[str]]:
     """Attributes of what a layer writes, the step of its requantized value, and the kinds of its outputs in order."""
     stream_step = float(layer.attributes["stream_step"])
+    if not layer.readers and layer.in_stream:
+        raise UserError(f"no convolution reads the result of layer {layer.layer}; that is not supported")
     if not layer.readers:
         return {"picture": 1}, 1.0, ["picture"]
     quantizers = [reader.quantize.attrs for reader in layer.readers]
