@@ -1,4 +1,4 @@
-"""The ``tvm-srq`` command: quantize, compile, tune, run, evaluate, inspect, targets."""
+"""The ``tvm-srq`` command: quantize, compile, tune, run, evaluate, benchmark, inspect, targets."""
 
 import argparse
 import re
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     add_tune(commands.add_parser("tune", help="search for faster kernels on this machine"))
     add_run(commands.add_parser("run", help="upscale a picture"))
     add_evaluate(commands.add_parser("evaluate", help="PSNR and SSIM over a dataset"))
+    add_benchmark(commands.add_parser("benchmark", help="how fast a .tar runs here"))
     inspect = commands.add_parser("inspect", help="what a checkpoint, .srq or .tar holds")
     inspect.add_argument("network")
     inspect.set_defaults(action=do_inspect)
@@ -102,6 +103,16 @@ def add_evaluate(command: argparse.ArgumentParser) -> None:
     command.set_defaults(action=do_evaluate)
 
 
+def add_benchmark(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET.tar")
+    command.add_argument("--size", default="120x160", metavar="ROWSxCOLUMNS", help="of the picture that is upscaled")
+    command.add_argument("--rounds", type=int, default=15, help="pictures to time")
+    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--per-layer", action="store_true", help="every layer's time, and share of the dot-product peak")
+    command.add_argument("--json", metavar="FILE")
+    command.set_defaults(action=do_benchmark)
+
+
 def do_quantize(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
@@ -122,11 +133,8 @@ def do_compile(parsed: argparse.Namespace) -> None:
 def do_tune(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    size = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", parsed.size)
-    if size is None:
-        raise UserError(f"--size {parsed.size} is no picture size; give rows and columns, as 60x160")
-    rows, columns = (int(part) for part in size.groups())
-    print(api.tune(parsed.network, parsed.target, parsed.trials, parsed.output, parsed.all_layers, (rows, columns), parsed.seed))
+    size = picture_size(parsed.size)
+    print(api.tune(parsed.network, parsed.target, parsed.trials, parsed.output, parsed.all_layers, size, parsed.seed))
 
 
 def do_run(parsed: argparse.Namespace) -> None:
@@ -145,6 +153,16 @@ def do_evaluate(parsed: argparse.Namespace) -> None:
     print(f"{'mean':24} {mean['psnr_y']:7.3f} dB  SSIM {mean['ssim_y']:.4f}  ({report['protocol']['executor']})")
 
 
+def do_benchmark(parsed: argparse.Namespace) -> None:
+    from tvm_srq.benchmark import report
+
+    for name in ("rounds", "threads"):
+        if getattr(parsed, name) < 1:
+            raise UserError(f"--{name} must be at least 1, not {getattr(parsed, name)}")
+    size = picture_size(parsed.size)
+    print(report.benchmark(parsed.network, *size, parsed.rounds, parsed.threads, parsed.per_layer, parsed.json))
+
+
 def do_inspect(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
@@ -156,3 +174,12 @@ def do_targets(parsed: argparse.Namespace) -> None:
 
     for preset in PRESETS.values():
         print(f"{preset.name:20} {preset.description}")
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """``ROWSxCOLUMNS`` as numbers."""
+    size = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if size is None:
+        raise UserError(f"--size {text} is no picture size; give rows and columns, as 60x160")
+    rows, columns = (int(part) for part in size.groups())
+    return rows, columns

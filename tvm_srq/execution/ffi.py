@@ -5,6 +5,8 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,21 +14,28 @@ from typing import Any
 from tvm_srq.errors import UserError
 
 
-def import_ffi() -> ModuleType:
-    """``tvm_ffi``, which by itself imports PyTorch wherever that is installed; kernels do not need it."""
-    if "tvm_ffi" in sys.modules or "torch" in sys.modules:
-        import tvm_ffi
-
-        return tvm_ffi
-    sys.modules["torch"] = None  # type: ignore[assignment]  # the import then fails as if it were not installed
+@contextmanager
+def without_torch() -> Iterator[None]:
+    """Let TVM be imported as if PyTorch were not installed, unless it is imported already: TVM imports it wherever it is."""
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # an import then fails
     before = os.environ.get("TVM_FFI_DISABLE_TORCH_C_DLPACK")
     os.environ["TVM_FFI_DISABLE_TORCH_C_DLPACK"] = "1"
     try:
-        import tvm_ffi
+        yield
     finally:
         del sys.modules["torch"]
         if before is None:
             del os.environ["TVM_FFI_DISABLE_TORCH_C_DLPACK"]
+
+
+def import_ffi() -> ModuleType:
+    """``tvm_ffi``; kernels do not need PyTorch."""
+    with without_torch():
+        import tvm_ffi
+
     return tvm_ffi
 
 

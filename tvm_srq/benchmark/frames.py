@@ -1,0 +1,67 @@
+"""A compiled network as its user sees it: pictures in, pictures out."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_srq.runtime import Session
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """Of pictures of one size.
+
+    Attributes:
+        load, first: seconds from the file to a session, and from there to the first result.
+        cpu, wall: seconds of each later picture; CPU time is of all threads.
+        memory: bytes of the block that holds all feature maps.
+    """
+
+    load: float
+    first: float
+    cpu: tuple[float, ...]
+    wall: tuple[float, ...]
+    memory: int
+
+
+def sample_picture(height: int, width: int) -> NDArray[np.uint8]:
+    """(height, width, 3) of seeded noise; kernels take the same time for any picture."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def time_frames(path: str | Path, height: int, width: int, rounds: int, threads: int) -> tuple[Session, FrameTimes]:
+    """Load an artifact and run ``rounds`` pictures through it.
+
+    Raises:
+        UserError: as tvm_srq.runtime.Session.
+    """
+    picture = sample_picture(height, width)
+    begin = time.perf_counter()
+    session = Session(path, threads)
+    loaded = time.perf_counter()
+    session(picture)
+    first = time.perf_counter()
+    cpu, wall = [], []
+    for _ in range(rounds):
+        start, start_wall = time.process_time(), time.perf_counter()
+        session(picture)
+        cpu.append(time.process_time() - start)
+        wall.append(time.perf_counter() - start_wall)
+    memory = session.prepare(height, width).size
+    return session, FrameTimes(loaded - begin, first - loaded, tuple(cpu), tuple(wall), memory)
+
+
+def describe_frames(session: Session, times: FrameTimes, height: int, width: int, threads: int) -> list[str]:
+    """Lines for people."""
+    pixels = height * width * session.scale**2
+    cpu, wall = statistics.median(times.cpu), statistics.median(times.wall)
+    return [
+        f"{height}x{width} -> {height * session.scale}x{width * session.scale}, target {session.manifest['target']}, "
+        f"{threads} thread{'s'[: threads > 1]}, median of {len(times.wall)} pictures",
+        f"CPU time {1e3 * cpu:.1f} ms, wall time {1e3 * wall:.1f} ms, {1e9 * cpu / pixels:.1f} ns of CPU time per output pixel",
+        f"load {1e3 * times.load:.0f} ms, first picture {1e3 * times.first:.0f} ms, feature maps {times.memory / 1e6:.1f} MB",
+    ]
