@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tvm_srq import __version__
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.data.pictures import read_picture, write_picture
+from tvm_srq.data.pictures import picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
@@ -120,15 +120,18 @@ def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscale
 
 def run(network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None) -> None:
     """Upscale one picture file."""
-    require_folder(Path(output))
+    picture_format(output)
+    source = read_picture(picture)
     upscale, _, _ = load_upscaler(network, threads)
-    write_picture(output, upscale(read_picture(picture)))
+    write_picture(output, upscale(source))
 
 
 def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = None) -> dict[str, Any]:
     """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics."""
     import json
 
+    if json_path is not None:
+        require_folder(Path(json_path))
     upscale, scale, executor = load_upscaler(network)
     images = []
     for name, low, high in pairs(find_dataset(dataset, os.environ.get("TVM_SRQ_DATA")), scale):
@@ -138,8 +141,13 @@ def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = N
     report = {"mean": mean, "images": images, "protocol": {**PROTOCOL, "scale": scale, "executor": executor}}
     if json_path is not None:
         with replacing(json_path) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+            temporary.write_text(json.dumps(report | {"mean": finite(mean), "images": list(map(finite, images))}, indent=1) + "\n")
     return report
+
+
+def finite(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores with None for infinite PSNR (equal pictures) and undefined SSIM (tiny ones), which JSON cannot hold."""
+    return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in scores.items()}
 
 
 def inspect(path: str | Path) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.files import replacing, require_file
 from tvm_srq.program import Program, load_program, pack_constants
 
-FORMAT = "tvm-srq-artifact-2"
-MANIFEST, LIBRARY, CONSTANTS = "manifest.json", "library.so", "constants.bin"
+FORMAT = "tvm-srq-artifact-3"
+MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
 LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
 LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
 
@@ -44,11 +44,17 @@ def save_artifact(
         members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants)}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
         described = {"format": FORMAT, **manifest, "program": program.describe(), "sha256": digests}
+        content = json.dumps(described).encode()
         with tarfile.open(temporary, "w") as archive:
-            for name, data in {MANIFEST: json.dumps(described).encode(), **members}.items():
+            for name, data in {MANIFEST: content, DIGEST: digest_line(content), **members}.items():
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
+
+
+def digest_line(manifest: bytes) -> bytes:
+    """The manifest's digest, as ``sha256sum`` writes it."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
 
 
 def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, bytes]:
@@ -57,15 +63,15 @@ def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, bytes]:
     Raises:
         UserError: the file is missing, damaged or no artifact.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; make it with: tvm-srq compile NET.srq --target NAME -o {path}")
+    path = require_file(path, "compiled network", "make it with: tvm-srq compile NET.srq --target NAME -o NET.tar")
     try:
         with tarfile.open(path, "r:") as archive:
             members = {m.name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}  # type: ignore[union-attr]
         manifest = json.loads(members[MANIFEST])
         if manifest["format"] != FORMAT:
             raise ValueError(f"format {manifest['format']}, not {FORMAT}")
+        if members[DIGEST] != digest_line(members[MANIFEST]):
+            raise ValueError(f"{MANIFEST} does not match its digest")
         for name in (LIBRARY, CONSTANTS):
             if hashlib.sha256(members[name]).hexdigest() != manifest["sha256"][name]:
                 raise ValueError(f"{name} does not match its digest")

@@ -1,5 +1,6 @@
 """The ``.srq`` file: a QuantSpec as one safetensors file, weights packed at their real width, nothing pickled."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.files import replacing, require_file
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
-FORMAT = "srq-1"
+FORMAT = "srq-2"
 
 
 def pack_codes(codes: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
@@ -56,26 +57,35 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
             description["input"] = {"bits": layer.input.bits}
             tensors[f"layers/{name}/values"] = layer.input.values
         layers.append(description)
-    header = {"family": spec.family, "config": spec.config, "layers": layers, "metadata": spec.metadata}
+    header = json.dumps({"family": spec.family, "config": spec.config, "layers": layers, "metadata": spec.metadata})
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"format": FORMAT, "spec": json.dumps(header)})
+        save_file(tensors, temporary, {"format": FORMAT, "spec": header, "sha256": digest(header, tensors)})
+
+
+def digest(header: str, tensors: dict[str, NDArray]) -> str:
+    """SHA-256 of everything in the file."""
+    result = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        result.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        result.update(tensors[name].tobytes())
+    return result.hexdigest()
 
 
 def load_spec(path: str | Path) -> QuantSpec:
     """Read a ``.srq``.
 
     Raises:
-        UserError: the file is missing, truncated, of another format or inconsistent.
+        UserError: the file is missing, truncated, changed since it was written, or of another format.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; make it with: tvm-srq quantize CHECKPOINT --calibration DIR -o {path}")
+    path = require_file(path, "quantized network", "make it with: tvm-srq quantize CHECKPOINT --calibration DIR -o NET.srq")
     try:
         with safe_open(path, "numpy") as file:
             described = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
         if described.get("format") != FORMAT:
             raise UserError(f"{path} is no {FORMAT} file (format {described.get('format')}); quantize the network again")
+        if digest(described["spec"], tensors) != described["sha256"]:
+            raise ValueError("its content does not match its digest")
         return spec_of(json.loads(described["spec"]), tensors)
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
         raise UserError(f"{path} is damaged or no .srq file ({error}); quantize the network again") from error

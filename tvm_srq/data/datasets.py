@@ -24,13 +24,25 @@ def find_dataset(name: str, data: str | None) -> Path:
 
 
 def pairs(folder: Path, scale: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """(name, low, high) of every picture; a missing low-resolution picture is made by MATLAB's bicubic."""
+    """(name, low, high) of every picture; a missing low-resolution picture is made by MATLAB's bicubic.
+
+    Both are cut to whole low-resolution pixels: where the sides of ``high`` are no multiples of ``scale``, datasets round
+    the sides of ``low`` down or up.
+
+    Raises:
+        UserError: a picture is unreadable, smaller than ``scale``, or the two do not belong together.
+    """
     high_folder = folder / "HR" if (folder / "HR").is_dir() else folder
     low_folder = folder / "LR_bicubic" / f"X{scale}"
     for path in list_pictures(high_folder):
         high = read_picture(path)
-        high = high[: high.shape[0] // scale * scale, : high.shape[1] // scale * scale]
+        height, width = high.shape[0] // scale, high.shape[1] // scale
+        if height == 0 or width == 0:
+            raise UserError(f"{path} is smaller than one low-resolution pixel at scale {scale}; remove it from the dataset")
+        high = high[: height * scale, : width * scale]
         known = (low_folder / f"{path.stem}{suffix}{path.suffix}" for suffix in (f"x{scale}", ""))
         low_path = next((candidate for candidate in known if candidate.is_file()), None)
         low = resize_bicubic(high, 1 / scale) if low_path is None else read_picture(low_path)
-        yield path.stem, low, high[: low.shape[0] * scale, : low.shape[1] * scale]
+        if low.shape[0] not in (height, height + 1) or low.shape[1] not in (width, width + 1):
+            raise UserError(f"{low_path} is {low.shape[0]}x{low.shape[1]}, which is not {path} by {scale}; make it again")
+        yield path.stem, low[:height, :width], high

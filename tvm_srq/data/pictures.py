@@ -4,28 +4,40 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.files import replacing, require_file, require_folder
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
-    """Read a picture as (H, W, 3) uint8 RGB; grey pictures get three equal channels, alpha is dropped.
+    """Read a picture as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
+
+    Grey pictures get three equal channels, 16 bits are rounded to 8, alpha is dropped, CMYK and palettes are converted.
 
     Raises:
-        UserError: the file is missing or no picture.
+        UserError: the file is missing, no picture, or one whose pixels have no range that is known.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"picture {path} does not exist; give the path of a picture file")
+    path = require_file(path, "picture", "give the path of a picture file")
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+    except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise UserError(f"{path} is not a readable picture ({type(error).__name__}); give a PNG, JPEG or BMP") from error
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return from_deep_grey(np.asarray(upright), path)
+    return np.asarray(upright.convert("RGB"))
+
+
+def from_deep_grey(values: NDArray, path: Path) -> NDArray[np.uint8]:
+    """(H, W) grey of more than 8 bits -> (H, W, 3): 0..65535 becomes 0..255 (Pillow itself would clip at 255)."""
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise UserError(f"{path} has pixels outside 0..65535 or in floating point; save it with 8 or 16 bits a channel")
+    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
@@ -34,12 +46,28 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
     Raises:
         UserError: the folder is missing or the suffix names no picture format.
     """
-    path = Path(path)
-    image_format = Image.registered_extensions().get(path.suffix.lower())
-    if image_format is None:
-        raise UserError(f"cannot write {path}: {path.suffix or 'no suffix'} names no picture format; use .png")
+    image_format = picture_format(path)
     with replacing(path) as temporary:
-        Image.fromarray(picture).save(temporary, format=image_format)
+        try:
+            Image.fromarray(picture).save(temporary, format=image_format)
+        except (ValueError, OSError) as error:  # a size the format cannot hold
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's trouble, not Pillow's
+            raise UserError(f"cannot write {path} as {image_format}: {error}; use .png") from error
+
+
+def picture_format(path: str | Path) -> str:
+    """Pillow's format for a path, by its suffix.
+
+    Raises:
+        UserError: the folder is missing or the suffix names no picture format.
+    """
+    path = Path(path)
+    require_folder(path)
+    image_format = Image.registered_extensions().get(path.suffix.lower())
+    if image_format not in Image.SAVE:
+        raise UserError(f"cannot write {path}: {path.suffix or 'no suffix'} names no picture format; use .png")
+    return str(image_format)
 
 
 def list_pictures(folder: str | Path) -> list[Path]:

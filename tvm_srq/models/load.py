@@ -1,15 +1,14 @@
 """Checkpoint files: read without unpickling code, unwrap, detect the network, build it."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from tvm_srq.errors import UserError
+from tvm_srq.files import require_file
 from tvm_srq.models.base import Family, Network, StateDict
 from tvm_srq.spec import QuantSpec
 
@@ -22,14 +21,12 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is missing, is no checkpoint, or holds anything but tensors.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"checkpoint {path} does not exist; give the path of a .pt, .pth or .safetensors file")
+    path = require_file(path, "checkpoint", "give the path of a .pt, .pth or .safetensors file")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
         raise UserError(
             f"checkpoint {path} cannot be read as PyTorch weights or safetensors "
             f"({type(error).__name__}); save the network's state_dict() with torch.save or safetensors"
