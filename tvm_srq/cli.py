@@ -15,6 +15,7 @@ QUANTIZE_OVERRIDES = (
     ("quantizer", str, "dual-region, minmax, percentile or mse"),
     ("grid", str, "aligned (integers) or free (simulation only)"),
     ("level-budget", str, "strict (b-bit codes) or release (b + 1)"),
+    ("rounding", str, "of weights: feedback (errors cancel) or nearest"),
     ("upsamplers", str, "quantized as the edge (8 bits) or as the body (then fast kernels take them too)"),
     ("weight-magnitude", int, "largest weight code of the body, below 2**(bits - 1)"),
     ("activation-magnitude", int, "largest decoded value of the body's inputs"),

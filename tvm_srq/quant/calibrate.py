@@ -1,6 +1,7 @@
 """Post-training quantization of a network: collect statistics over pictures, then fit every layer's quantizers."""
 
 import operator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.plan import PICTURE, Plan, make_plan, trace
 from tvm_srq.quant.policy import Precision, Settings, precision_of
+from tvm_srq.quant.rounding import PatchMoments, round_with_feedback
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, fit_percentile
 from tvm_srq.quant.weights import quantize_weights
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
@@ -32,15 +34,20 @@ MAX_SIDE = 256  # calibration pictures are cut to this many rows and columns: me
 class Statistics(fx.Interpreter):
     """Runs a network and observes the input of every convolution and the extremes of every stream."""
 
-    def __init__(self, network: nn.Module, seed: int):
+    def __init__(self, network: nn.Module, seed: int, moments: bool):
         super().__init__(trace(network))
         self.generator = torch.Generator().manual_seed(seed)
         self.inputs: dict[str, Observer] = {}
+        self.moments: dict[str, PatchMoments] | None = {} if moments else None
         self.largest_addend = 0.0
 
     def call_module(self, target: Any, args: tuple, kwargs: dict) -> Any:
-        if isinstance(self.fetch_attr(target), nn.Conv2d):
+        module = self.fetch_attr(target)
+        if isinstance(module, nn.Conv2d):
             self.inputs.setdefault(target, Observer()).update(args[0], self.generator)
+            if self.moments is not None and module.groups == 1:
+                moments = self.moments.setdefault(target, PatchMoments(module.kernel_size[0]))
+                moments.update(args[0], self.generator)
         return super().call_module(target, args, kwargs)
 
     def call_function(self, target: Any, args: tuple, kwargs: dict) -> Any:
@@ -66,13 +73,13 @@ def as_batch(picture: np.ndarray, network: Network) -> Tensor:
 
 
 @torch.no_grad()
-def collect_statistics(network: Network, paths: list[Path], seed: int) -> Statistics:
-    """Run the network over low-resolution pictures.
+def collect_statistics(network: Network, paths: list[Path], seed: int, moments: bool = False) -> Statistics:
+    """Run the network over low-resolution pictures; ``moments``: those of input patches too.
 
     Raises:
         UserError: one is unreadable.
     """
-    statistics = Statistics(network, seed)
+    statistics = Statistics(network, seed, moments)
     for path in tqdm(paths, "calibrating", disable=None):
         statistics.run(as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network))
     return statistics
@@ -106,13 +113,17 @@ def quantize_network(network: Network, folder: str | Path, settings: Settings) -
     """
     plan = make_plan(network)
     paths, held_out = chosen_pictures(folder, settings)
-    statistics = collect_statistics(network, paths, settings.seed)
+    statistics = collect_statistics(network, paths, settings.seed, settings.rounding == "feedback")
     crops = [as_batch(centre_crop(read_picture(path), CROP_SIDE), network) for path in held_out]
     chooser = OutputChooser(network, crops) if settings.equalizes else None
     stream_step = float(np.float32(STREAM_HEADROOM * max(statistics.largest_addend, 1e-6) / 32767))
     layers = {}
     for name in tqdm(plan.steps, "fitting", disable=None):
-        layers[name] = quantize_layer(network, plan, name, statistics.inputs[name], stream_step, settings, chooser)
+        layer = quantize_layer(network, plan, name, statistics.inputs[name], stream_step, settings, chooser)
+        if statistics.moments is not None and name in statistics.moments:
+            exact = cast(nn.Conv2d, network.get_submodule(name)).weight.detach().numpy()
+            layer = round_layer(layer, exact, statistics.moments.pop(name))
+        layers[name] = layer
     quantized = {f"{name}.weight" for name in layers}
     parameters = {
         key: value.detach().numpy().astype(np.float32)
@@ -121,6 +132,15 @@ def quantize_network(network: Network, folder: str | Path, settings: Settings) -
     }
     metadata = {"tvm_srq": __version__, **settings.__dict__, "calibration_pictures": len(list_pictures(folder))}
     return QuantSpec(network.family, network.config, layers, parameters, metadata)
+
+
+def round_layer(layer: LayerSpec, exact: np.ndarray, moments: PatchMoments) -> LayerSpec:
+    """Round a layer's weights again, at its scales and equalization, with feedback. ``exact``: (O, I, kh, kw)."""
+    factors = np.ones(exact.shape[1], np.float32) if layer.equalization is None else layer.equalization
+    codes = exact * factors[:, None, None] / layer.weight_scale.reshape(-1, 1, 1, 1)
+    by_weight = np.repeat(factors, exact.shape[2] * exact.shape[3])
+    equalized = moments.mean / np.outer(by_weight, by_weight)
+    return replace(layer, weight=round_with_feedback(codes, layer.weight_magnitude, equalized))
 
 
 def quantize_layer(

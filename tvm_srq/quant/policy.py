@@ -10,6 +10,7 @@ QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
 GRIDS = ("aligned", "free")
 BUDGETS = ("strict", "release")
 UPSAMPLERS = ("edge", "body")
+ROUNDINGS = ("feedback", "nearest")
 WINOGRAD_MAGNITUDE = 31  # sums of four decoded values stay within int8 (docs/numerics.md)
 WINOGRAD_WEIGHT = 14  # transformed weights stay within int8
 
@@ -27,6 +28,7 @@ class Settings:
         pictures: at most this many calibration pictures, evenly chosen.
         seed: of the random sample of activations.
         equalize: per-channel factors on activations, their inverse on weights (dual region on the aligned grid only).
+        rounding: of weights: "feedback" lets errors cancel in the output (quant.rounding), or "nearest".
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper) or as the "body".
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
         activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
@@ -42,6 +44,7 @@ class Settings:
     pictures: int = 24
     seed: int = 0
     equalize: bool = True
+    rounding: str = "feedback"
     upsamplers: str = "edge"
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
@@ -50,7 +53,8 @@ class Settings:
         for name in ("weight_bits", "activation_bits", "edge_bits"):
             if not 2 <= getattr(self, name) <= 8:
                 raise UserError(f"{name.replace('_', ' ')} must be 2 to 8, not {getattr(self, name)}")
-        choices = (("quantizer", QUANTIZERS), ("grid", GRIDS), ("level_budget", BUDGETS), ("upsamplers", UPSAMPLERS))
+        choices = (("quantizer", QUANTIZERS), ("grid", GRIDS), ("level_budget", BUDGETS), ("upsamplers", UPSAMPLERS),
+                   ("rounding", ROUNDINGS))  # fmt: skip
         for name, known in choices:
             if getattr(self, name) not in known:
                 raise UserError(f"{name.replace('_', ' ')} {getattr(self, name)!r} is none of {', '.join(known)}")

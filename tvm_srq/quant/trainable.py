@@ -82,7 +82,9 @@ class TrainableConvolution(nn.Conv2d):
         self.log_units = nn.Parameter(units.log())
         self.register_buffer("first_steps", self.log_steps.detach().clone())
         self.register_buffer("first_units", self.log_units.detach().clone())
-        self.codes = nn.Parameter(exact * self.by_weight(steps) / units.reshape(-1, 1, 1, 1))
+        rounded = torch.tensor(spec.weight.astype(np.float32))
+        unrounded = exact * self.by_weight(steps) / units.reshape(-1, 1, 1, 1)
+        self.codes = nn.Parameter(rounded + (unrounded - rounded).clamp(-0.49, 0.49))
         correction = np.zeros(outputs, np.float32) if spec.correction is None else spec.correction
         self.offset = nn.Parameter(torch.tensor(correction) / units)
 
