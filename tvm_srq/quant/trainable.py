@@ -18,6 +18,8 @@ from tvm_srq.models.base import Network
 from tvm_srq.models.load import network_from_spec
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec, per_weight
 
+START = 0.5  # how far from the rounded weights towards the exact ones training starts
+
 
 class RoundToLevels(torch.autograd.Function):
     """x -> decoded codes m; the gradient of rounding is 1 inside the range and 0 outside."""
@@ -84,7 +86,8 @@ class TrainableConvolution(nn.Conv2d):
         self.register_buffer("first_units", self.log_units.detach().clone())
         rounded = torch.tensor(spec.weight.astype(np.float32))
         unrounded = exact * self.by_weight(steps) / units.reshape(-1, 1, 1, 1)
-        self.codes = nn.Parameter(rounded + (unrounded - rounded).clamp(-0.49, 0.49))
+        # a rounding with feedback lies anywhere near the exact weight; kept off the ties, it survives the first steps
+        self.codes = nn.Parameter(rounded + START * (unrounded - rounded).clamp(-0.49, 0.49))
         correction = np.zeros(outputs, np.float32) if spec.correction is None else spec.correction
         self.offset = nn.Parameter(torch.tensor(correction) / units)
 
