@@ -8,6 +8,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
 from tvm_srq.quant.calibrate import Settings, quantize_network
+from tvm_srq.quant.presets import quantize_by_preset
 from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec_file import load_spec, save_spec
 
@@ -33,3 +34,23 @@ def test_a_truncated_file_is_told(tmp_path, default_checkpoint):
     (tmp_path / "a.srq").write_bytes(default_checkpoint.read_bytes()[:5000])
     with pytest.raises(UserError, match="damaged or no .srq file"):
         load_spec(tmp_path / "a.srq")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("checkpoint", "scale", "bits", "least"), [
+    ("edsr_r8f64_x2.pt", 2, 4, 37.50), ("edsr_r8f64_x2.pt", 2, 8, 37.75),
+    ("srresnet_bn8_x4.pt", 4, 4, 31.45), ("srresnet_bn8_x4.pt", 4, 8, 31.80),
+])  # fmt: skip
+def test_real_networks_lose_little_without_finetuning(data, checkpoint, scale, bits, least):
+    network = load_checkpoint(data / "weights" / checkpoint)
+    folder = data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}"
+    assert set5_psnr(IntegerReference(quantize_network(network, folder, Settings(bits, bits))), data, scale) >= least
+
+
+@pytest.mark.slow
+def test_finetuning_brings_a_real_network_nearer(data):
+    network = load_checkpoint(data / "weights/srresnet_bn8_x4.pt")
+    spec = quantize_by_preset(network, data / "datasets/calibration/BSDS500train100/LR_bicubic/X4", "default", finetune_steps=40)
+    distances = spec.metadata["held_out_distances"]
+    assert min(distances) < 0.9 * distances[0]
+    assert set5_psnr(IntegerReference(spec), data, 4) >= 31.53
