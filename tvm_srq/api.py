@@ -141,7 +141,8 @@ def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = N
     report = {"mean": mean, "images": images, "protocol": {**PROTOCOL, "scale": scale, "executor": executor}}
     if json_path is not None:
         with replacing(json_path) as temporary:
-            temporary.write_text(json.dumps(report | {"mean": finite(mean), "images": list(map(finite, images))}, indent=1) + "\n")
+            written = report | {"mean": finite(mean), "images": [finite(image) for image in images]}
+            temporary.write_text(json.dumps(written, indent=1) + "\n")
     return report
 
 
