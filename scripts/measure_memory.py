@@ -1,0 +1,67 @@
+"""How much memory a compiled network takes for a picture of a size: the peak of this process, and what makes it up.
+
+    python scripts/measure_memory.py net.tar --size 2000x1500
+
+The process imports the runtime alone, as a program that only upscales would.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tvm_srq.benchmark.frames import sample_picture
+from tvm_srq.cli import picture_size
+from tvm_srq.errors import UserError
+from tvm_srq.runtime import Session
+
+
+def resident(which: str) -> int:
+    """Bytes of this process in memory: ``VmRSS`` now, ``VmHWM`` at its peak.
+
+    Raises:
+        UserError: this system does not tell.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    for line in lines:
+        if line.startswith(f"{which}:"):
+            return 1024 * int(line.split()[1])
+    raise UserError("resident memory is read from Linux's /proc/self/status, which is not here; run this on Linux")
+
+
+def measure(path: str, height: int, width: int, threads: int) -> dict[str, int]:
+    """Bytes, by what they are for."""
+    before = resident("VmRSS")
+    session = Session(path, threads)
+    loaded = resident("VmRSS")
+    picture = sample_picture(height, width)
+    result = session(picture)
+    peak = resident("VmHWM")
+    block = session.prepare(height, width).size
+    return {
+        "Python and the runtime": before, "network": loaded - before, "picture in": picture.nbytes, "picture out": result.nbytes,
+        "feature maps": block, "peak of the process": peak,
+    }  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", metavar="NET.tar")
+    parser.add_argument("--size", default="2000x1500", metavar="HxW", help="of the low-resolution picture")
+    parser.add_argument("--threads", type=int, default=1)
+    parsed = parser.parse_args(arguments)
+    try:
+        height, width = picture_size(parsed.size)
+        sizes = measure(parsed.network, height, width, parsed.threads)
+    except UserError as error:
+        print(f"measure_memory: {error}", file=sys.stderr)
+        return 2
+    print(f"{height}x{width}, {parsed.threads} thread{'s'[: parsed.threads > 1]}")
+    for name, size in sizes.items():
+        print(f"{name:24} {size / 2**20:8.1f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
