@@ -28,14 +28,16 @@ class Schedule:
     Attributes:
         steps: optimizer steps; 0 does nothing.
         batch: patches a step; ``patch``: their side in low-resolution pixels; ``pool``: different patches in all.
+        margin: low-resolution pixels at a patch's border that do not count: zeros lie beyond them, not the picture.
         rate: multiplies the learning rates of ``RATES``, which fall to zero along a cosine.
         average: decay of the moving average of the trained values.
         checks: how often the held-out distance is measured.
     """
 
     steps: int = 0
-    batch: int = 4
-    patch: int = 32
+    batch: int = 2
+    patch: int = 48
+    margin: int = 8
     pool: int = 512
     rate: float = 1.0
     average: float = 0.98
@@ -91,10 +93,12 @@ def finetune(
     averaged = copy.deepcopy(student)
     history = [distance(averaged, held_out, targets)]
     best = spec
+    edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
     white = (network.output_range[1] - network.output_range[0]) / 255.0
     for step in tqdm(range(schedule.steps), "finetuning", disable=None):
         chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)
-        loss = ((student(patches[chosen]) - wanted[chosen]) / white).square().mean()
+        difference = (student(patches[chosen]) - wanted[chosen]) / white
+        loss = difference[:, :, edge:-edge or None, edge:-edge or None].square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -17,7 +17,7 @@ from tvm_srq.quant.finetune import Schedule, finetune
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Settings
 from tvm_srq.spec import QuantSpec
 
-MAX_SIDE, HELD_OUT_SIDE = 512, 64  # training pictures are cut to so many rows and columns, held-out ones to the centre
+MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ IN_RANGE = {
 PRESETS = {
     "fast": Preset("calibration alone, no finetuning"),
     "default": Preset("finetuned for minutes", schedule=Schedule(steps=300)),
-    "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2400, batch=6, pool=1024, average=0.99)),
+    "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2000, pool=1024, average=0.99)),
     "fast6": Preset("6-bit activations and weights up to 14, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
                     Schedule(steps=300)),
 }  # fmt: skip
