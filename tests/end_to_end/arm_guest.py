@@ -1,4 +1,4 @@
-"""Runs inside the emulated arm64 machine: ARTIFACT PICTURE.npy OUTPUT.npy."""
+"""Runs inside the emulated arm64 machine: ARTIFACT PICTURES.npz OUTPUT.npz. Every picture through one Session."""
 
 import sys
 
@@ -7,4 +7,5 @@ import numpy as np
 from tvm_srq.runtime import Session
 
 artifact, source, output = sys.argv[1:]
-np.save(output, Session(artifact)(np.load(source)))
+session = Session(artifact)
+np.savez(output, **{name: session(picture) for name, picture in np.load(source).items()})

@@ -18,43 +18,65 @@ from tvm_srq.spec_file import load_spec
 
 GUEST = Path(__file__).with_name("arm_guest.py")
 CPUS = [("aarch64-linux", "cortex-a53"), ("aarch64-linux-a76", "max")]
+REAL = {"edsr_r8f64_x2.pt": 2, "srresnet_bn8_x4.pt": 4}  # checkpoint: scale
 pytestmark = pytest.mark.arm
 
 
-def check(spec: Path, target: str, cpu: str, picture: np.ndarray, folder: Path) -> None:
+def check(spec: Path, target: str, cpu: str, pictures: dict[str, np.ndarray], folder: Path) -> None:
+    """Compile, run all pictures in one process of the emulated machine, compare with the integer reference."""
     if emulator_folder() is None and not os.environ.get("CI"):
         pytest.skip("no emulated arm64 machine; scripts/prepare_arm_emulator.sh makes one")
     api.compile_network(spec, target, folder / "net.tar")
-    np.save(folder / "picture.npy", picture)
-    run_python(GUEST, folder / "net.tar", folder / "picture.npy", folder / "output.npy", cpu=cpu)
-    assert np.array_equal(np.load(folder / "output.npy"), IntegerReference(load_spec(spec))(picture))
+    np.savez(folder / "pictures.npz", **pictures)
+    run_python(GUEST, folder / "net.tar", folder / "pictures.npz", folder / "output.npz", cpu=cpu)
+    outputs, reference = np.load(folder / "output.npz"), IntegerReference(load_spec(spec))
+    for name, picture in pictures.items():
+        assert np.array_equal(outputs[name], reference(picture)), name
 
 
-@pytest.mark.parametrize(("target", "cpu"), CPUS)
-def test_the_default_network(tmp_path, default_checkpoint, target, cpu):
-    (tmp_path / "calibration").mkdir()
+@pytest.fixture(scope="module")
+def default_spec(tmp_path_factory, default_checkpoint) -> tuple[Path, np.ndarray]:
+    """The bundled network quantized, and a picture for it."""
+    folder = tmp_path_factory.mktemp("default")
     low = resize_bicubic(samples.chelsea(), 0.5)
-    write_picture(tmp_path / "calibration" / "a.png", low)
-    api.quantize(default_checkpoint, tmp_path / "calibration", tmp_path / "net.srq")
-    check(tmp_path / "net.srq", target, cpu, np.ascontiguousarray(low[40:63, 60:91]), tmp_path)
+    (folder / "calibration").mkdir()
+    write_picture(folder / "calibration/a.png", low)
+    api.quantize(default_checkpoint, folder / "calibration", folder / "net.srq")
+    return folder / "net.srq", low
+
+
+@pytest.fixture(scope="module")
+def real_specs(tmp_path_factory, data) -> dict[str, Path]:
+    """Both real networks at W4A4. A small calibration picture does: their accuracy is tested elsewhere."""
+    folder = tmp_path_factory.mktemp("real")
+    for checkpoint, scale in REAL.items():
+        picture = read_picture(list_pictures(data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}")[0])
+        (folder / checkpoint).mkdir()
+        write_picture(folder / checkpoint / "a.png", picture[:48, :48])
+        api.quantize(data / "weights" / checkpoint, folder / checkpoint, folder / f"{checkpoint}.srq")
+    return {checkpoint: folder / f"{checkpoint}.srq" for checkpoint in REAL}
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
-@pytest.mark.parametrize(("checkpoint", "scale"), [("edsr_r8f64_x2.pt", 2), ("srresnet_bn8_x4.pt", 4)])
-def test_real_networks(tmp_path, data, checkpoint, scale, target, cpu):
-    calibration = data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}"
-    api.quantize(data / "weights" / checkpoint, calibration, tmp_path / "net.srq", pictures=2)
-    first = read_picture(list_pictures(data / f"datasets/Set5/LR_bicubic/X{scale}")[0])
-    check(tmp_path / "net.srq", target, cpu, np.ascontiguousarray(first[30:53, 20:49]), tmp_path)
+def test_the_default_network(tmp_path, default_spec, target, cpu):
+    spec, low = default_spec
+    check(spec, target, cpu, {"part": low[40:63, 60:91], "row": low[:1, :9], "column": low[:9, :1]}, tmp_path)
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
-def test_the_generic_kernel_for_every_layer(tmp_path, monkeypatch, default_checkpoint, target, cpu):
+@pytest.mark.parametrize("checkpoint", ["edsr_r8f64_x2.pt", "srresnet_bn8_x4.pt"])
+def test_real_networks_on_a_part_of_every_set5_picture(tmp_path, data, real_specs, checkpoint, target, cpu):
+    paths = list_pictures(data / f"datasets/Set5/LR_bicubic/X{REAL[checkpoint]}")
+    # parts of different sizes, all about 16 pixels wide: an emulated second is not much work
+    parts = {path.stem: read_picture(path)[20 : 33 + index, 20 : 37 - index] for index, path in enumerate(paths)}
+    assert len(parts) == 5
+    check(real_specs[checkpoint], target, cpu, parts, tmp_path)
+
+
+@pytest.mark.parametrize(("target", "cpu"), CPUS)
+def test_the_generic_kernel_for_every_layer(tmp_path, monkeypatch, default_spec, target, cpu):
     preset = targets.PRESETS[target]
     monkeypatch.setitem(targets.PRESETS, target, replace(preset, rules=preset.rules[-1:]))
-    (tmp_path / "calibration").mkdir()
-    low = resize_bicubic(samples.chelsea(), 0.5)
-    write_picture(tmp_path / "calibration" / "a.png", low)
-    api.quantize(default_checkpoint, tmp_path / "calibration", tmp_path / "net.srq")
-    check(tmp_path / "net.srq", target, cpu, np.ascontiguousarray(low[40:63, 60:91]), tmp_path)
+    spec, low = default_spec
+    check(spec, target, cpu, {"part": low[40:63, 60:91]}, tmp_path)
     assert {row["kernel"] for row in read_artifact(tmp_path / "net.tar")[0]["kernels"]} == {"generic"}
