@@ -12,6 +12,8 @@ from relay_passes.plan_layout import SKIP, bindings, is_access
 from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.registry import Rule, Selection, select
 from schedules.workload import Constants, Convolution, Layout, is_packable
+from tvm_srq.errors import UserError
+from tvm_srq.requantize import MAX_TABLE
 
 StorePicture = Callable[[Layout, int], tirx.PrimFunc]
 
@@ -97,7 +99,11 @@ class Lowering:
 
 
 def describe(value: ir.Call) -> tuple[Convolution, Constants]:
-    """An ``srq.convolution`` as the workload and the numbers its kernel needs."""
+    """An ``srq.convolution`` as the workload and the numbers its kernel needs.
+
+    Raises:
+        UserError: its output codes span more grid steps than a kernel's table has entries.
+    """
     attributes = value.attrs
     weight, start, positive, negative, ratio = (argument.value.numpy() for argument in value.args[1:SKIP])
     has_codes = "levels" in attributes.keys()  # noqa: SIM118
@@ -105,6 +111,11 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     low = int(attributes["low"]) if has_codes else 0
     uniform = np.array_equal(levels, np.arange(low, low + len(levels)))
     low_in, high_in, groups = (int(attributes[key]) for key in ("in_low", "in_high", "groups"))
+    if not uniform and len(levels) > MAX_TABLE:
+        raise UserError(
+            f"the dual-region codes behind layer {attributes['layer']} span {len(levels)} grid steps, and kernels look up "
+            f"{MAX_TABLE} at most; quantize again with --activation-magnitude 31"
+        )
     padding = np.array([int(v) for v in attributes["padding"]], np.int16)
     constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)
     workload = Convolution(

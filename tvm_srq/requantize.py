@@ -13,6 +13,7 @@ from tvm_srq.affine import Affine
 
 MAX_START = 2**23  # the accumulator's start value stays exact in float32 and far from int32 overflow
 STREAM_MIN, STREAM_MAX = -32768, 32767
+MAX_TABLE = 64  # fine indices that codes which are not uniform may span: kernels look them up in a table of so many
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from tvm_srq.quant.dual_region import aligned_levels, fit_aligned, free_values, 
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, quantize, squared_error, uniform_quantizer
 from tvm_srq.quant.weights import quantize_weights
+from tvm_srq.requantize import MAX_TABLE
 from tvm_srq.spec_file import pack_codes, unpack_codes
 
 
@@ -63,6 +64,14 @@ def test_aligned_codes_stay_within_the_winograd_range_and_beat_uniform_on_heavy_
     quantizer = fit_aligned(observer, 4)
     assert quantizer.magnitude <= 31 and len(np.unique(quantizer.levels)) <= 16
     assert squared_error(quantizer, values, weights) < squared_error(fit_least_squares(observer, 4), values, weights)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**31), st.integers(2, 5), st.sampled_from(["strict", "release"]), st.sampled_from([None, 31, 60, 127]))
+def test_aligned_codes_span_no_more_than_kernels_look_up(seed, bits, budget, magnitude):
+    observer = observe(np.random.default_rng(seed).standard_t(1, 3000))
+    quantizer = fit_aligned(observer, bits, budget, magnitude)
+    assert quantizer.uniform or len(quantizer.levels) <= MAX_TABLE
 
 
 @given(arrays(np.int8, 37, elements=st.integers(-7, 7)))

@@ -12,6 +12,7 @@ from tvm.script.ir_builder import tirx as T
 from relay_passes.lower_to_kernels import lower_to_kernels
 from schedules.cpu.picture import store_picture
 from schedules.workload import Constants, Convolution, Kernel, Layout
+from tvm_srq.errors import UserError
 
 LAYOUT = Layout("int8", 0, 4, 4, has_halo=True)
 RANDOM = np.random.default_rng(0)
@@ -106,6 +107,24 @@ def test_the_report_names_kernels_and_why_better_ones_did_not_apply():
     ]  # fmt: skip
     assert report[0]["rejected"] == [{"kernel": "better", "reason": "reads the picture"}]
     assert report[1]["workload"] == report[2]["workload"] and report[1]["workload"]["in_place"]
+
+
+def test_a_table_longer_than_kernels_can_look_up_is_refused():
+    def build(levels):
+        def made(emit, source):
+            details = {"in_halo": 0, "out_halo": 0, "in_place": 0, "padding": [0] * 3, "in_low": 0, "in_high": 255}
+            scales = {"start": [0] * 6, "positive": [1] * 6, "negative": [1] * 6}
+            first = fused(source, HEAD, scales, [feature_map(6, "int16")], layer="head", low=0, levels=levels, **details)
+            last = {"start": [4] * 3, "positive": [1] * 3, "negative": [1] * 3}
+            details["padding"] = [0] * 6
+            return emit(fused(emit(first), TAIL, last, [picture()], layer="tail", picture=1, **details))
+
+        return graph(made, picture=picture())
+
+    for levels in ([0] * 63 + [70], list(range(65)), list(range(256))):
+        lower_to_kernels(LAYOUT, [("stand_in", accept)])(build(levels))
+    with pytest.raises(UserError, match="behind layer head span 65 grid steps, and kernels look up 64 at most"):
+        lower_to_kernels(LAYOUT, [("stand_in", accept)])(build([0] * 64 + [70]))
 
 
 def test_a_layer_no_rule_accepts_is_told_with_every_reason():

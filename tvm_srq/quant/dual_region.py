@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE
 from tvm_srq.quant.uniform import SMALLEST_STEP, fit_least_squares, squared_error
+from tvm_srq.requantize import MAX_TABLE
 from tvm_srq.spec import FreeQuantizer, GridQuantizer
 
 BUDGET_BITS = {"strict": 0, "release": 1}
@@ -62,7 +63,8 @@ def fit_aligned(
         for stride in range(1, WINOGRAD_MAGNITUDE):
             levels = aligned_levels(width, stride, one_sided)
             top = int(np.abs(levels).max())
-            if top > max(bound, int(np.abs(aligned_levels(width, 1, one_sided)).max())):
+            too_large = top > max(bound, int(np.abs(aligned_levels(width, 1, one_sided)).max()))
+            if too_large or int(levels[-1]) - int(levels[0]) >= MAX_TABLE:
                 break
             for share in np.geomspace(0.05, 1.0, 48):
                 candidate = grid_quantizer(width, share * largest / top, levels)
