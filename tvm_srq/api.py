@@ -40,6 +40,7 @@ def compile_network(
 
     from relay_passes import pipeline
     from relay_passes.extract_program import extract_program
+    from tvm_srq import nvcc
     from tvm_srq.artifact import save_artifact
     from tvm_srq.build import build_kernels
     from tvm_srq.frontend import import_network
@@ -66,7 +67,10 @@ def compile_network(
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
     }  # fmt: skip
     program = extract_program(module, chosen.layout.has_halo)
-    save_artifact(build_kernels(module, chosen), program, manifest, chosen.machine, output)
+    executable, further = build_kernels(module, chosen)
+    if chosen.device == "cuda":
+        manifest["versions"]["nvcc"] = nvcc.nvcc_version()
+    save_artifact(executable, program, manifest, chosen.machine, output, further)
 
 
 def tune(
@@ -157,8 +161,9 @@ def inspect(path: str | Path) -> str:
     if path.suffix == ".tar":
         from tvm_srq.artifact import read_artifact
 
-        manifest, _, library = read_artifact(path)
-        lines = [f"{manifest['family']} {manifest['config']} for {manifest['target']}, library {len(library)} bytes"]
+        manifest, _, members = read_artifact(path)
+        sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
+        lines = [f"{manifest['family']} {manifest['config']} for {manifest['target']}, {sizes}"]
         for row in manifest["kernels"]:
             why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
             lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())

@@ -1,4 +1,7 @@
-"""The compiled network as one ``.tar``: kernels, constants, and a manifest with the program and every member's digest."""
+"""The compiled network as one ``.tar``: kernels, constants, and a manifest with the program and every member's digest.
+
+An artifact for a GPU has its kernels twice: the library calls them, and device code is what runs there.
+"""
 
 import hashlib
 import io
@@ -16,6 +19,7 @@ from tvm_srq.program import Program, load_program, pack_constants
 
 FORMAT = "tvm-srq-artifact-3"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
+DEVICE_CODE = "kernels.fatbin"
 LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
 LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
 
@@ -35,13 +39,14 @@ def link(output: Path, objects: list[str], machine: str) -> None:
 
 
 def save_artifact(
-    executable: Any, program: Program, manifest: dict[str, Any], machine: str, path: str | Path
-) -> None:
-    """Write a ``.tar`` of TVM's executable; nothing is left if linking fails."""
+    executable: Any, program: Program, manifest: dict[str, Any], machine: str, path: str | Path,
+    further: dict[str, bytes] | None = None,
+) -> None:  # fmt: skip
+    """Write a ``.tar`` of TVM's executable, with ``further`` members by name; nothing is left if linking fails."""
     with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / LIBRARY
         executable.export_library(str(library), fcompile=lambda out, objects, **_: link(Path(out), objects, machine))
-        members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants)}
+        members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants), **(further or {})}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
         described = {"format": FORMAT, **manifest, "program": program.describe(), "sha256": digests}
         content = json.dumps(described).encode()
@@ -57,8 +62,8 @@ def digest_line(manifest: bytes) -> bytes:
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
 
 
-def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, bytes]:
-    """The manifest, the program and the library of a ``.tar``, digests verified.
+def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, dict[str, bytes]]:
+    """The manifest, the program and, by name, the other members of a ``.tar``, digests verified.
 
     Raises:
         UserError: the file is missing, damaged or no artifact.
@@ -72,9 +77,11 @@ def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, bytes]:
             raise ValueError(f"format {manifest['format']}, not {FORMAT}")
         if members[DIGEST] != digest_line(members[MANIFEST]):
             raise ValueError(f"{MANIFEST} does not match its digest")
-        for name in (LIBRARY, CONSTANTS):
+        names = {LIBRARY, CONSTANTS, *manifest["sha256"]} | ({DEVICE_CODE} if manifest["device"] == "cuda" else set())
+        for name in sorted(names):
             if hashlib.sha256(members[name]).hexdigest() != manifest["sha256"][name]:
                 raise ValueError(f"{name} does not match its digest")
-        return manifest, load_program(manifest["program"], members[CONSTANTS]), members[LIBRARY]
+        program = load_program(manifest["program"], members[CONSTANTS])
+        return manifest, program, {name: members[name] for name in names - {CONSTANTS}}
     except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
         raise UserError(f"{path} is damaged or no compiled network ({error}); compile it again") from error

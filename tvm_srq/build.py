@@ -1,33 +1,45 @@
 """Kernels -> machine code: TVM's code generation, and nvcc for GPUs."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import tvm
 
-from tvm_srq.errors import UserError
+from tvm_srq import nvcc
+from tvm_srq.artifact import DEVICE_CODE
 from tvm_srq.targets import Preset
 
-# nvcc gives machine code for the architecture and PTX for later ones; fast mathematics would change bytes
-NVCC_SETTINGS = {"TVM_CUDA_COMPILE_MODE": "nvcc", "TVM_CUDA_NVCC_NO_FAST_MATH": "1"}
 
+def build_kernels(module: tvm.IRModule, preset: Preset) -> tuple[Any, dict[str, bytes]]:
+    """TVM's executable of a lowered module's kernels, and further members of the artifact by name.
 
-def build_kernels(module: tvm.IRModule, preset: Preset) -> Any:
-    """TVM's executable of a lowered module's kernels.
+    For CUDA these are the kernels' device code. TVM's library holds only their source, which TVM would compile, and with
+    fast mathematics, wherever it is loaded; the session gives it this code instead (tvm_srq.execution.gpu).
 
     Raises:
         UserError: a tool for the target is missing.
     """
     kernels = tvm.IRModule({v: f for v, f in module.functions_items() if isinstance(f, tvm.tirx.PrimFunc)})
     if preset.device == "cpu":
+        return tvm.compile(kernels, target=preset.target), {}
+    nvcc.toolkit()  # a missing compiler is told before the work, not after
+    executable = compile_to_source(kernels, preset)
+    return executable, {DEVICE_CODE: nvcc.compile_device_code(cuda_source(executable.mod), preset.config["arch"])}
+
+
+def compile_to_source(kernels: tvm.IRModule, preset: Preset) -> Any:
+    """TVM's executable for CUDA, its device code left as source also where a GPU is (and TVM would compile it at once)."""
+    with environment({"TVM_COMPILE_FORCE_FALLBACK": "1"}):
         return tvm.compile(kernels, target=preset.target)
-    if shutil.which("nvcc") is None and not os.path.exists("/usr/local/cuda/bin/nvcc"):
-        raise UserError(f"target {preset.name} needs nvcc; install the CUDA toolkit (Debian: nvidia-cuda-toolkit) on the PATH")
-    with environment(NVCC_SETTINGS):
-        return tvm.compile(kernels, target=preset.target)
+
+
+def cuda_source(module: Any) -> str:
+    """The source of the CUDA module among a module's imports."""
+    if module.kind == "cuda":
+        return str(module.inspect_source("cuda"))
+    return next(filter(None, map(cuda_source, module.imports)), "")
 
 
 @contextmanager

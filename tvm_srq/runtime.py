@@ -1,14 +1,16 @@
 """Running a compiled network. Imports neither PyTorch nor TVM's compiler."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.artifact import read_artifact
+from tvm_srq.artifact import DEVICE_CODE, LIBRARY, read_artifact
 from tvm_srq.errors import UserError
-from tvm_srq.execution.device import CudaMemory, DeviceExecution
+from tvm_srq.execution.device import DeviceExecution
 from tvm_srq.execution.ffi import load_library, set_threads
+from tvm_srq.execution.gpu import CudaMemory, device_code
 from tvm_srq.execution.host import HostExecution
 
 
@@ -24,16 +26,17 @@ class Session:
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        self.manifest, self.program, library = read_artifact(path)
+        self.manifest, self.program, members = read_artifact(path)
         self.scale = self.program.scale
-        memory = CudaMemory() if self.manifest["device"] == "cuda" else None  # says so first where there is no GPU
+        on_gpu = self.manifest["device"] == "cuda"
+        self.memory = CudaMemory(self.manifest["tvm_target"]["arch"]) if on_gpu else None  # says so first where there is no GPU
         try:
-            self.library = load_library(library)
+            with device_code(members[DEVICE_CODE]) if on_gpu else nullcontext():
+                self.library = load_library(members[LIBRARY])
         except (RuntimeError, OSError) as error:
             raise UserError(f"{path} is for target {self.manifest['target']} and does not load on this machine") from error
         if threads is not None:
             set_threads(threads)
-        self.memory = memory
         self.execution: HostExecution | DeviceExecution | None = None
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.errors import UserError
 from tvm_srq.execution.memory import place_storages
 from tvm_srq.execution.strips import groups_of, plan_passes
 from tvm_srq.program import Program
@@ -26,34 +25,6 @@ class Memory(Protocol):
 
     def download(self, tensor: Any) -> NDArray:
         """A tensor's values; waits for the kernels that make them."""
-
-
-class CudaMemory:
-    """Memory of the first CUDA device.
-
-    Raises:
-        UserError: there is none.
-    """
-
-    def __init__(self) -> None:
-        import tvm
-
-        self.tvm, self.device = tvm, tvm.cuda(0)
-        if not self.device.exist:
-            raise UserError("this network is compiled for CUDA and no CUDA GPU was found here; run it on a machine with one, "
-                            "or compile for this processor (see: tvm-srq targets)")  # fmt: skip
-
-    def allocate(self, size: int) -> Any:
-        return self.tvm.runtime.empty((size,), "uint8", self.device)
-
-    def view(self, block: Any, offset: int, shape: tuple[int, ...], dtype: str) -> Any:
-        return block._create_view(shape, dtype, offset)
-
-    def upload(self, array: NDArray) -> Any:
-        return self.tvm.runtime.tensor(np.ascontiguousarray(array), self.device)
-
-    def download(self, tensor: Any) -> NDArray:
-        return tensor.numpy()
 
 
 class DeviceExecution:
