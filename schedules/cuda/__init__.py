@@ -1,1 +1,1 @@
-"""CUDA: integer convolutions on dp4a."""
+"""CUDA kernels: direct convolution by dp4a, and storing the picture."""

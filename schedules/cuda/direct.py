@@ -1,19 +1,15 @@
-"""Direct convolution on dp4a: a block of threads computes a tile of pixels by channels from shared memory.
-
-Codes are int8 without a halo: the loader puts the stored form of m = 0 (or of the padding colour) where a tile reaches over
-the border. Four input channels are one 32-bit word; per chunk of input channels and row of the kernel, the block loads
-words of the input tile and of the weights, and every thread multiplies a few pixels by eight channels in registers.
-"""
+"""Direct convolution on CUDA cores: input tile with its surroundings in shared memory, dp4a into a register tile."""
 
 from dataclasses import dataclass
 
 from tvm.ir import Expr
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, Var
+from tvm.tirx import Buffer, PrimFunc, Var
 
-from schedules.cuda.epilogue import write_pixel
-from schedules.cuda.packing import LAYOUT, OUTPUTS, TABLE_ENTRIES, THREADS, Tile, pack, tile_of
+from schedules.cuda.epilogue import write_results
+from schedules.cuda.packing import TABLE_ENTRIES, features, pack, stored_channels
+from schedules.cuda.tile import LAYOUT, WARP, Tile, choose_tile, packed_outputs
 from schedules.workload import Convolution, Kernel
 
 
@@ -23,11 +19,12 @@ class Parameters:
 
     Attributes:
         source: (H, W, channels) int8 codes.
-        weight: (O / block, chunks, k, k, words, block * 4) int8.
-        start: (O,) int32. positive, negative: (O,) float32. ratio: (channels,) float32.
-        bounds: (3,) int32: low, high, and what is added to m for storage. levels: (TABLE_ENTRIES,) int8.
-        outside: (channels,) int8, stored values outside the map.
-        skip, stream: (H * r, W * r, channels) int16. codes: int8. picture: (H * r, W * r, 3) uint8.
+        weight: (blocks, steps, words) int32, four int8 weights to a word: see ``packing.tile_weights``.
+        start: (O,) int32, O packed. positive, negative: (O,) float32.
+        ratio: (features,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
+        levels: (TABLE_ENTRIES,) int8 stored levels. padding: (channels,) int8, what lies outside the picture.
+        skip, stream: (H * r, W * r, features) int16, the same buffer if ``in_place``. codes: (H * r, W * r, features) int8.
+        picture: (H * r, W * r, 3) uint8.
     """
 
     source: Buffer
@@ -38,135 +35,163 @@ class Parameters:
     ratio: Buffer
     bounds: Buffer
     levels: Buffer
-    outside: Buffer
+    padding: Buffer
     skip: Buffer | None = None
     stream: Buffer | None = None
     codes: Buffer | None = None
     picture: Buffer | None = None
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a thread stands.
+
+    Attributes:
+        lane: column within the tile. group: which of the block's channel groups. rows: first row within the tile.
+        thread: number within the block, counted so that neighbours are lanes of one warp.
+        row, column: the tile's first output row and column. block: which of the kernel's blocks of channels.
+    """
+
+    lane: Var
+    group: Expr
+    rows: Expr
+    thread: Expr
+    row: Expr
+    column: Expr
+    block: Var
+
+
 def direct_rule(workload: Convolution) -> Kernel | str:
-    """A registry rule."""
     if workload.groups != 1:
         return "grouped convolution"
-    return Kernel("direct.dp4a", direct_convolution(workload), lambda constants: pack(workload, constants))
+    tile = choose_tile(workload)
+    if tile is None:
+        return f"a {workload.kernel}x{workload.kernel} kernel's weights exceed shared memory"
+    return Kernel("direct.dp4a", direct_convolution(workload, tile), lambda constants: pack(workload, tile, constants))
 
 
-def direct_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFunc
-    """Build the PrimFunc: blockIdx.x counts tiles of pixels, blockIdx.y blocks of output channels."""
-    tile = tile_of(workload)
+def direct_convolution(workload: Convolution, tile: Tile) -> PrimFunc:
+    """Build the PrimFunc: a grid of pixel tiles x blocks of channels."""
+    outputs = packed_outputs(workload, tile.channels)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
-        height, width = Var("height", "int64"), Var("width", "int64")
+        height, width = Var("rows", "int64"), Var("columns", "int64")
         buffers = declare_parameters(workload, tile, height, width)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        across = T.ceildiv(width, tile.columns)
-        with T.launch_thread("blockIdx.x", across * T.ceildiv(height, tile.rows)) as block_x:
-            blocks = tile.outputs // tile.block
-            with T.launch_thread("blockIdx.y", blocks) as block_y, T.launch_thread("threadIdx.x", THREADS) as lane:
-                # 32-bit indices: 64-bit divisions are slow on a GPU
-                block, channels, thread = (T.bind(T.cast(index, "int32")) for index in (block_x, block_y, lane))
-                size = (T.bind(T.cast(height, "int32")), T.bind(T.cast(width, "int32")))
-                tiles = T.bind(T.truncdiv(size[1] + (tile.columns - 1), tile.columns))
-                row = T.bind(T.truncdiv(block, tiles) * tile.rows)
-                column = T.bind(T.truncmod(block, tiles) * tile.columns)
-                sums = T.alloc_buffer((tile.pixels * OUTPUTS,), "int32", scope="local")
-                groups, across_tile = tile.block // OUTPUTS, tile.columns // tile.pixels
-                first = T.bind(thread % groups * OUTPUTS)
-                place = thread // groups
-                mine = (T.bind(place // across_tile), T.bind(place % across_tile * tile.pixels))
-                accumulate(workload, tile, buffers, sums, (row, column), size, mine, (channels, first, thread))
-                with T.unroll(0, tile.pixels) as pixel:
-                    y, x = T.bind(row + mine[0]), T.bind(column + mine[1] + pixel)
-                    with T.If(T.And(y < size[0], x < size[1])), T.Then():
-                        packed = T.bind(channels * tile.block + first)
-                        write_pixel(workload, buffers, sums, pixel * OUTPUTS, (y, x, packed))
+        with (
+            T.launch_thread("blockIdx.z", outputs // tile.block_channels) as block,
+            T.launch_thread("blockIdx.y", (height + tile.rows - 1) // tile.rows) as tile_row,
+            T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
+            T.launch_thread("threadIdx.y", tile.warps) as warp,
+            T.launch_thread("threadIdx.x", WARP) as lane,
+        ):
+            place = Place(
+                lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,
+                tile_row * tile.rows, tile_column * tile.columns, block,
+            )  # fmt: skip
+            sums = T.alloc_buffer((tile.pixels, tile.channels), "int32", scope="local")
+            accumulate(workload, tile, buffers, place, sums)
+            write_results(workload, tile, buffers, place, sums)
     return builder.get()
 
 
-def declare_parameters(workload: Convolution, tile: Tile, height: Var, width: Var) -> Parameters:
-    kernel = workload.kernel
-    features = LAYOUT.padded(workload.out_channels // workload.shuffle**2)
-    weight = (tile.outputs // tile.block, tile.inputs // (4 * tile.words), kernel, kernel, tile.words, tile.block * 4)
+def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Var) -> Parameters:
+    outputs, channels = packed_outputs(workload, tile.channels), stored_channels(workload)
+    steps = channels // (4 * tile.words)
+    shape = (outputs // tile.block_channels, steps, tile.weight_words(workload.kernel))
     parameters = Parameters(
-        T.arg("source", T.buffer((height, width, tile.inputs), "int8")),
-        T.arg("weight", T.buffer(weight, "int8")),
-        T.arg("start", T.buffer((tile.outputs,), "int32")),
-        T.arg("positive", T.buffer((tile.outputs,), "float32")),
-        T.arg("negative", T.buffer((tile.outputs,), "float32")),
-        T.arg("ratio", T.buffer((features,), "float32")),
+        T.arg("source", T.buffer((rows, columns, channels), LAYOUT.storage)),
+        T.arg("weight", T.buffer(shape, "int32")),
+        T.arg("start", T.buffer((outputs,), "int32")),
+        T.arg("positive", T.buffer((outputs,), "float32")),
+        T.arg("negative", T.buffer((outputs,), "float32")),
+        T.arg("ratio", T.buffer((features(workload),), "float32")),
         T.arg("bounds", T.buffer((3,), "int32")),
-        T.arg("levels", T.buffer((TABLE_ENTRIES,), "int8")),
-        T.arg("outside", T.buffer((tile.inputs,), "int8")),
+        T.arg("levels", T.buffer((TABLE_ENTRIES,), LAYOUT.storage)),
+        T.arg("padding", T.buffer((channels,), LAYOUT.storage)),
     )
-    rows, columns = height * workload.shuffle, width * workload.shuffle
+    height, width = rows * workload.shuffle, columns * workload.shuffle
     if workload.adds_skip and not workload.in_place:
-        parameters.skip = T.arg("skip", T.buffer((rows, columns, features), "int16"))
+        parameters.skip = T.arg("skip", T.buffer((height, width, features(workload)), "int16"))
     if workload.writes_stream:
-        parameters.stream = T.arg("stream", T.buffer((rows, columns, features), "int16"))
+        parameters.stream = T.arg("stream", T.buffer((height, width, features(workload)), "int16"))
     if workload.in_place:
         parameters.skip = parameters.stream
     if workload.codes != "none":
-        parameters.codes = T.arg("codes", T.buffer((rows, columns, features), "int8"))
+        parameters.codes = T.arg("codes", T.buffer((height, width, features(workload)), LAYOUT.storage))
     if workload.writes_picture:
-        parameters.picture = T.arg("picture", T.buffer((rows, columns, 3), "uint8"))
+        parameters.picture = T.arg("picture", T.buffer((height, width, 3), "uint8"))
     return parameters
 
 
-def accumulate(
-    workload: Convolution, tile: Tile, buffers: Parameters, sums: Buffer, origin: tuple[Expr, Expr],
-    extent: tuple[Expr, Expr], mine: tuple[Expr, Expr], channels: tuple[Expr, Expr, Expr],
-) -> None:  # fmt: skip
-    """Sum all products of the thread's pixels and channels into ``sums``."""
-    block, first, thread = channels
-    kernel, words = workload.kernel, tile.words
-    inputs = T.alloc_buffer((tile.rows * (tile.columns + kernel - 1) * words,), "int32", scope="shared")
-    weights = T.alloc_buffer((kernel * words * tile.block,), "int32", scope="shared")
-    with T.unroll(0, tile.pixels * OUTPUTS) as index:
-        start = buffers.start[block * tile.block + first + index % OUTPUTS]
-        T.buffer_store(sums, start, [index])
-    with T.serial(0, tile.inputs // (4 * words)) as chunk, T.serial(0, kernel) as y:
+def accumulate(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, sums: Buffer) -> None:
+    """The convolution: per step of input channels fill shared memory, then all taps from there."""
+    kernel = workload.kernel
+    pixels = (tile.input_rows(kernel), tile.input_columns(kernel), tile.words)
+    inputs = T.alloc_buffer(pixels, "int32", scope="shared")
+    weights = T.alloc_buffer((tile.weight_words(kernel),), "int32", scope="shared")
+    with T.unroll(0, tile.channels) as channel:
+        first = T.bind(buffers.start[(place.block * tile.channel_groups + place.group) * tile.channels + channel])
+        for pixel in range(tile.pixels):
+            T.buffer_store(sums, first, [pixel, channel])
+    with T.serial(0, stored_channels(workload) // (4 * tile.words)) as step:
         T.evaluate(T.tvm_storage_sync("shared"))
-        load_inputs(workload, tile, buffers, inputs, origin, extent, chunk, y, thread)
-        load_weights(workload, tile, buffers, weights, block, chunk, y, thread)
+        load_inputs(workload, tile, buffers, place, inputs, step)
+        load_weights(workload, tile, buffers, place, weights, step)
         T.evaluate(T.tvm_storage_sync("shared"))
-        with T.serial(0, kernel) as x, T.unroll(0, words) as word:
-            with T.unroll(0, tile.pixels) as pixel, T.unroll(0, OUTPUTS) as output:
-                activation = inputs[(mine[0] * (tile.columns + kernel - 1) + mine[1] + pixel + x) * words + word]
-                weight = weights[(x * words + word) * tile.block + first + output]
-                index = pixel * OUTPUTS + output
-                T.buffer_store(sums, T.call_extern("int32", "__dp4a", activation, weight, sums[index]), [index])
+        multiply(workload, tile, place, inputs, weights, sums)
 
 
-def load_inputs(
-    workload: Convolution, tile: Tile, buffers: Parameters, inputs: Buffer, origin: tuple[Expr, Expr],
-    extent: tuple[Expr, Expr], chunk: Var, y: Var, thread: Expr,
-) -> None:  # fmt: skip
-    """The rows of the input tile under row ``y`` of the kernel, border included, all threads together."""
-    reach, words, columns = workload.kernel // 2, tile.words, tile.columns + workload.kernel - 1
-    total = tile.rows * columns * words
-    with T.serial(0, -(-total // THREADS)) as step:
-        index = T.bind(step * THREADS + thread)
-        with T.If(index < total), T.Then():
-            row = T.bind(origin[0] + index // (columns * words) + y - reach)
-            column = T.bind(origin[1] + index // words % columns - reach)
-            channel = T.bind((chunk * words + index % words) * 4)
-            inside = T.And(T.And(row >= 0, row < extent[0]), T.And(column >= 0, column < extent[1]))
+def load_inputs(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, inputs: Buffer, step: Var) -> None:
+    """The block's threads bring the input tile to shared memory, a pixel's channels at a time."""
+    rows, columns, words = (int(size) for size in inputs.shape)
+    height, width, _ = buffers.source.shape
+    reach, count = workload.kernel // 2, rows * columns
+    channels, whole = T.ramp(step * 4 * words, 1, 4 * words), T.ramp(0, 1, words) if words > 1 else 0
+    as_words = f"int32x{words}" if words > 1 else "int32"
+    with T.serial(0, -(-count // tile.threads)) as turn:
+        index = T.bind(turn * tile.threads + place.thread)
+        with T.If(index < count), T.Then():
+            at = [index // columns, index % columns, whole]
+            y = T.bind(place.row + index // columns - reach)
+            x = T.bind(place.column + index % columns - reach)
+            inside = T.And(T.And(y >= 0, y < height), T.And(x >= 0, x < width))
             with T.If(inside):
                 with T.Then():
-                    value = buffers.source[row, column, T.ramp(channel, 1, 4)]
-                    T.buffer_store(inputs, T.reinterpret("int32", value), [index])
+                    T.buffer_store(inputs, T.reinterpret(as_words, buffers.source[y, x, channels]), at)
                 with T.Else():
-                    T.buffer_store(inputs, T.reinterpret("int32", buffers.outside[T.ramp(channel, 1, 4)]), [index])
+                    T.buffer_store(inputs, T.reinterpret(as_words, buffers.padding[channels]), at)
 
 
-def load_weights(
-    workload: Convolution, tile: Tile, buffers: Parameters, weights: Buffer, block: Expr, chunk: Var, y: Var, thread: Expr
-) -> None:
-    total = workload.kernel * tile.words * tile.block
-    with T.serial(0, -(-total // THREADS)) as step:
-        index = T.bind(step * THREADS + thread)
-        with T.If(index < total), T.Then():
-            x, word = index // (tile.words * tile.block), index // tile.block % tile.words
-            value = buffers.weight[block, chunk, y, x, word, T.ramp(index % tile.block * 4, 1, 4)]
-            T.buffer_store(weights, T.reinterpret("int32", value), [index])
+def load_weights(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, weights: Buffer, step: Var) -> None:
+    """The block's threads copy the step's weights, which lie in memory as in shared memory."""
+    count = tile.weight_words(workload.kernel) // 4
+    with T.serial(0, -(-count // tile.threads)) as turn:
+        index = T.bind(turn * tile.threads + place.thread)
+        with T.If(index < count), T.Then():
+            four = T.ramp(index * 4, 1, 4)
+            T.buffer_store(weights, buffers.weight[place.block, step, four], [four])
+
+
+def multiply(workload: Convolution, tile: Tile, place: Place, inputs: Buffer, weights: Buffer, sums: Buffer) -> None:
+    """All taps of one step. A kernel column needs ``pixels + kernel - 1`` input rows, which registers hold."""
+    kernel, words = workload.kernel, tile.words
+    window = T.alloc_buffer((tile.pixels + kernel - 1, words), "int32", scope="local")
+    four_weights = T.alloc_buffer((4,), "int32", scope="local")
+    whole, four = T.ramp(0, 1, words) if words > 1 else 0, T.ramp(0, 1, 4)
+    with T.serial(0, kernel) as x:
+        with T.unroll(0, tile.pixels + kernel - 1) as row:
+            T.buffer_store(window, inputs[place.rows + row, place.lane + x, whole], [row, whole])
+        with T.unroll(0, kernel) as y, T.unroll(0, tile.channels * words // 4) as quarter:
+            taps = ((x * kernel + y) * tile.block_channels + place.group * tile.channels) * words
+            T.buffer_store(four_weights, weights[T.ramp(taps + quarter * 4, 1, 4)], [four])
+            for part in range(4):
+                channel, word = (quarter * 4 + part) // words, (quarter * 4 + part) % words
+                for pixel in range(tile.pixels):
+                    total = dot(window[pixel + y, word], four_weights[part], sums[pixel, channel])
+                    T.buffer_store(sums, total, [pixel, channel])
+
+
+def dot(activations: Expr, weights: Expr, total: Expr) -> Expr:
+    """total + four int8 x int8 products."""
+    return T.call_pure_extern("int32", "__dp4a", activations, weights, total)

@@ -1,4 +1,4 @@
-"""From a pixel's accumulators to what the layer writes, exactly as docs/numerics.md says, channel by channel."""
+"""From a thread's accumulators to what the layer writes, exactly as docs/numerics.md says."""
 
 from __future__ import annotations
 
@@ -8,79 +8,108 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cuda.packing import LAYOUT, OUTPUTS
+from schedules.cuda.packing import features
+from schedules.cuda.tile import LAYOUT, Tile
 from schedules.workload import Convolution
 
 if TYPE_CHECKING:
-    from schedules.cuda.direct import Parameters
+    from schedules.cuda.direct import Parameters, Place
 
 STREAM_RANGE = (-32768, 32767)
 
 
-def write_pixel(
-    workload: Convolution, buffers: Parameters, sums: Buffer, begin: Expr, at: tuple[Expr, Expr, Expr]
+def write_results(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, sums: Buffer) -> None:
+    """Requantize the accumulators ``sums`` (pixels, channels) and write what lies within the picture."""
+    height, width, _ = buffers.source.shape
+    channel = T.bind((place.block * tile.channel_groups + place.group) * tile.channels)
+    column = T.bind(place.column + place.lane)
+    with T.unroll(0, tile.pixels) as pixel:
+        row = T.bind(place.row + place.rows + pixel)
+        with T.If(T.And(row < height, column < width)), T.Then():
+            if workload.writes_picture:
+                write_picture(workload, tile, buffers, sums, pixel, row, column, channel)
+            else:
+                write_features(workload, tile, buffers, sums, pixel, row, column, channel)
+
+
+def write_features(
+    workload: Convolution, tile: Tile, buffers: Parameters, sums: Buffer, pixel: Expr, row: Expr, column: Expr, channel: Expr
 ) -> None:
-    """Requantize and write one pixel's OUTPUTS accumulators, ``sums[begin]`` and on.
-
-    Args:
-        at: row and column of the convolution, and first packed output channel.
-    """
-    row, column, first = at
-    y, x, channel = (T.bind(index) for index in position(workload, row, column, first))
-    with T.unroll(0, OUTPUTS) as number:
-        value = requantize(workload, buffers, sums[begin + number], first + number)
-        if workload.writes_picture:
-            with T.If(first + number < workload.out_channels), T.Then():
-                T.buffer_store(buffers.picture, T.cast(value, "uint8"), picture_position(workload, row, column, first + number))
-            return
-        place = [y, x, channel + number]
-        if buffers.skip is not None:
-            value = T.bind(clamp(value + T.cast(buffers.skip[place], "int32"), *STREAM_RANGE))
-        if buffers.stream is not None:
-            T.buffer_store(buffers.stream, T.cast(value, "int16"), place)
-        if buffers.codes is not None:
+    """One pixel's channels of the thread: they stay together behind a pixel shuffle, so they are loaded and stored whole."""
+    factor, count = workload.shuffle, features(workload)
+    place, feature = channel // count, T.bind(channel % count)
+    y, x = T.bind(row * factor + place // factor), T.bind(column * factor + place % factor)
+    every, together = T.ramp(0, 1, tile.channels), T.ramp(feature, 1, tile.channels)
+    skip = stream = codes = None
+    if buffers.skip is not None:
+        skip = T.alloc_buffer((tile.channels,), "int16", scope="local")
+        T.buffer_store(skip, buffers.skip[y, x, together], [every])
+    if buffers.stream is not None:
+        stream = T.alloc_buffer((tile.channels,), "int16", scope="local")
+    if buffers.codes is not None:
+        codes = T.alloc_buffer((tile.channels,), LAYOUT.storage, scope="local")
+    with T.unroll(0, tile.channels) as index:
+        value = requantize(workload, buffers, sums[pixel, index], channel + index)
+        if skip is not None:
+            ends = (T.int32(end) for end in STREAM_RANGE)
+            value = T.bind(clamp(value + T.cast(skip[index], "int32"), *ends))
+        if stream is not None:
+            T.buffer_store(stream, T.cast(value, "int16"), [index])
+        if codes is not None:
             if workload.from_stream:
-                scaled = T.cast(value, "float32") * buffers.ratio[channel + number]
-                value = round_clipped(scaled, buffers.bounds[0], buffers.bounds[1])
-            stored = value + buffers.bounds[2] if workload.codes == "uniform" else buffers.levels[value - buffers.bounds[0]]
-            T.buffer_store(buffers.codes, T.cast(stored, "int8"), place)
+                scaled = T.cast(value, "float32") * buffers.ratio[feature + index]
+                value = T.bind(round_half_to_even(clamp(scaled, *code_bounds(buffers))))
+            T.buffer_store(codes, stored(workload, buffers, value), [index])
+    for local, whole in ((stream, buffers.stream), (codes, buffers.codes)):
+        if local is not None:
+            T.buffer_store(whole, local[every], [y, x, together])
 
 
-def requantize(workload: Convolution, buffers: Parameters, total: Expr, packed: Expr) -> Expr:
-    """int32 accumulator -> clipped and rounded int32 value: a pixel, a stream value or a fine code index."""
-    total = T.bind(total)
-    multiplier = buffers.positive[packed]
+def write_picture(
+    workload: Convolution, tile: Tile, buffers: Parameters, sums: Buffer, pixel: Expr, row: Expr, column: Expr, channel: Expr
+) -> None:
+    """Scatter channels to (row, column, colour); those beyond the last are padding and are dropped."""
+    factor = workload.shuffle
+    with T.unroll(0, tile.channels) as index:
+        number = T.bind(channel + index)
+        with T.If(number < workload.out_channels), T.Then():
+            colour, place = number // factor**2, number % factor**2
+            value = requantize(workload, buffers, sums[pixel, index], number)
+            at = [row * factor + place // factor, column * factor + place % factor, colour]
+            T.buffer_store(buffers.picture, T.cast(value, "uint8"), at)
+
+
+def requantize(workload: Convolution, buffers: Parameters, accumulator: Expr, channel: Expr) -> Expr:
+    """An int32 accumulator -> its clipped and rounded int32 value: a pixel, a stream value or a fine code index."""
+    total = T.bind(accumulator)
+    multiplier = buffers.positive[channel]
     if workload.bent:
-        multiplier = T.Select(total >= 0, multiplier, buffers.negative[packed])
+        multiplier = T.Select(total >= 0, multiplier, buffers.negative[channel])
     scaled = T.cast(total, "float32") * multiplier
-    if workload.writes_picture:
-        return round_clipped(scaled, T.int32(0), T.int32(255))
-    if workload.from_stream:
-        return round_clipped(scaled, *(T.int32(end) for end in STREAM_RANGE))
-    return round_clipped(scaled, buffers.bounds[0], buffers.bounds[1])
+    if workload.writes_picture or workload.from_stream:
+        ends = (0, 255) if workload.writes_picture else STREAM_RANGE
+        bounds = (T.float32(ends[0]), T.float32(ends[1]))
+    else:
+        bounds = code_bounds(buffers)
+    return T.bind(round_half_to_even(clamp(scaled, *bounds)))
 
 
-def round_clipped(value: Expr, low: Expr, high: Expr) -> Expr:
-    bounded = T.max(T.min(value, T.cast(high, "float32")), T.cast(low, "float32"))
-    return T.bind(T.cast(T.nearbyint(bounded), "int32"))
+def round_half_to_even(value: Expr) -> Expr:
+    """float32 in range -> int32, by one conversion instruction whatever the compiler's settings."""
+    return T.call_pure_extern("int32", "__float2int_rn", value)
 
 
-def clamp(value: Expr, low: int, high: int) -> Expr:
-    return T.max(T.min(value, T.int32(high)), T.int32(low))
+def clamp(value: Expr, low: Expr, high: Expr) -> Expr:
+    return T.max(T.min(value, high), low)
 
 
-def picture_position(workload: Convolution, row: Expr, column: Expr, channel: Expr) -> list[Expr]:
-    """(y, x, colour) of an output channel in PyTorch's order."""
-    factor = workload.shuffle
-    place = channel % factor**2
-    return [row * factor + place // factor, column * factor + place % factor, channel // factor**2]
+def code_bounds(buffers: Parameters) -> tuple[Expr, Expr]:
+    """The fine grid's ends as float32."""
+    return T.cast(buffers.bounds[0], "float32"), T.cast(buffers.bounds[1], "float32")
 
 
-def position(workload: Convolution, row: Expr, column: Expr, packed: Expr) -> list[Expr]:
-    """(y, x, channel) of a packed output channel: the pixel shuffle is only an index."""
-    factor = workload.shuffle
-    if factor == 1:
-        return [row, column, packed]
-    per_pixel = LAYOUT.padded(workload.out_channels // factor**2)
-    place = packed // per_pixel
-    return [row * factor + place // factor, column * factor + place % factor, packed % per_pixel]
+def stored(workload: Convolution, buffers: Parameters, value: Expr) -> Expr:
+    """A fine index -> its stored code, by adding an offset (uniform) or through the table of levels."""
+    if workload.codes == "uniform":
+        return T.cast(value + buffers.bounds[2], LAYOUT.storage)
+    return buffers.levels[value - buffers.bounds[0]]

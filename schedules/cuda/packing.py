@@ -1,83 +1,90 @@
-"""Layout, tile sizes and packed constants of the CUDA kernels."""
-
-from dataclasses import dataclass
+"""Layer constants -> the arrays a CUDA kernel reads: channels padded and permuted, weights in the order of shared memory."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schedules.workload import Constants, Convolution, Layout
+from schedules.cuda.tile import LAYOUT, Tile, packed_outputs
+from schedules.workload import Constants, Convolution
 
-LAYOUT = Layout("int8", 0, 16, 4, False)
-OUTPUTS = 8  # output channels of one thread
-THREADS, COLUMNS = 128, 16
-TABLE_ENTRIES = 64
+TABLE_ENTRIES = 256
 
 
-@dataclass(frozen=True)
-class Tile:
-    """What a block of threads works on: rows x columns pixels, ``block`` output channels, ``words`` of input at a time.
+def channel_order(workload: Convolution, tile: Tile) -> NDArray[np.int64]:
+    """Packed output channel -> logical output channel, -1 for padding.
 
-    ``pixels`` are those of one thread, ``inputs`` the channels in memory, ``outputs`` the packed output channels.
+    Behind a pixel shuffle the channels of each (dy, dx) lie together, padded to the layout's block, so that a thread's
+    channels go to one pixel. The picture is written channel by channel and keeps the logical order.
     """
-
-    pixels: int
-    rows: int
-    columns: int
-    block: int
-    words: int
-    inputs: int
-    outputs: int
-
-
-def output_order(workload: Convolution) -> NDArray[np.int64]:
-    """Packed output channel -> logical one, -1 for padding: the channels of each pixel-shuffle position together."""
     channels, positions = workload.out_channels, workload.shuffle**2
+    order = np.full(packed_outputs(workload, tile.channels), -1)
     if workload.writes_picture:
-        return np.pad(np.arange(channels), (0, -channels % OUTPUTS), constant_values=-1)
+        order[:channels] = np.arange(channels)
+        return order
     per_pixel = channels // positions
-    order = np.full((positions, LAYOUT.padded(per_pixel)), -1)
-    order[:, :per_pixel] = np.arange(channels).reshape(per_pixel, positions).T
-    return order.reshape(-1)
+    order.reshape(positions, -1)[:, :per_pixel] = np.arange(channels).reshape(per_pixel, positions).T
+    return order
 
 
-def tile_of(workload: Convolution) -> Tile:
-    inputs = LAYOUT.picture_channels if workload.reads_picture else LAYOUT.padded(workload.in_channels)
-    outputs = len(output_order(workload))
-    block = next(size for size in (32, 16, 8) if outputs % size == 0)
-    pixels = 4 if block > OUTPUTS else 2  # with few channels a block takes many pixels; more would not fit the registers
-    rows = THREADS // (block // OUTPUTS) * pixels // COLUMNS
-    return Tile(pixels, rows, COLUMNS, block, min(inputs // 4, 4), inputs, outputs)
+def stored_channels(workload: Convolution) -> int:
+    """Channels of the input in memory."""
+    return LAYOUT.picture_channels if workload.reads_picture else LAYOUT.padded(workload.in_channels)
 
 
-def pack(workload: Convolution, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, outside: see ``schedules.cuda.direct.Parameters``."""
-    tile, order, kernel = tile_of(workload), output_order(workload), workload.kernel
-    real = order >= 0
-    weight = np.zeros((tile.outputs, tile.inputs, kernel, kernel), np.int64)
+def features(workload: Convolution) -> int:
+    """Channels of the output feature map in memory."""
+    return LAYOUT.padded(workload.out_channels // workload.shuffle**2)
+
+
+def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArray]:
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cuda.direct.Parameters``.
+
+    Raises:
+        ValueError: more levels than a table has entries.
+    """
+    order = channel_order(workload, tile)
+    real, kernel = order >= 0, workload.kernel
+    weight = np.zeros((len(order), stored_channels(workload), kernel, kernel), np.int64)
     weight[real, : workload.in_channels] = constants.weight[order[real]]
     shift = LAYOUT.shift(constants.in_low, constants.in_high)
+    start = np.where(real, constants.start[order], 0).astype(np.int64)
     # stored = m - shift, so the sum over stored values lacks shift * sum(weight)
-    start = np.where(real, constants.start[order], 0) + shift * weight.sum((1, 2, 3))
-    positive, negative = (np.where(real, m[order], 0).astype(np.float32) for m in (constants.positive, constants.negative))
-    features = LAYOUT.padded(workload.out_channels // workload.shuffle**2)
-    ratio = np.pad(constants.ratio, (0, features - len(constants.ratio))).astype(np.float32)
-    levels, low = constants.levels, constants.low
-    out_shift = LAYOUT.shift(int(levels.min()), int(levels.max())) if len(levels) else 0
-    table = np.zeros(TABLE_ENTRIES, np.int64)
-    if workload.codes == "table":
-        table[: len(levels)] = levels.astype(np.int64) - out_shift
-    outside = np.zeros(tile.inputs, np.int64)
-    outside[: workload.in_channels] = constants.padding
+    start += shift * weight.sum((1, 2, 3))
+    padding = np.pad(constants.padding, (0, stored_channels(workload) - workload.in_channels))
+    levels = constants.levels if len(constants.levels) else np.zeros(1, np.int16)
+    out_shift = LAYOUT.shift(int(levels.min()), int(levels.max()))
+    high = constants.low + len(levels) - 1
     return [
-        tile_weights(weight, tile), start.astype(np.int32), positive, negative, ratio,
-        np.array([low, low + max(len(levels), 1) - 1, -out_shift], np.int32), table.astype(np.int8),
-        LAYOUT.store(outside, shift),
+        tile_weights(weight, tile), start.astype(np.int32), spread(constants.positive, order),
+        spread(constants.negative, order), stored_ratio(workload, constants),
+        np.array([constants.low, high, -out_shift], np.int32), stored_levels(workload, levels, out_shift),
+        LAYOUT.store(padding, shift),
     ]  # fmt: skip
 
 
-def tile_weights(weight: NDArray[np.int64], tile: Tile) -> NDArray[np.int8]:
-    """(O, I, k, k) -> (O / block, chunks, k, k, words, block * 4)."""
+def spread(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+    return np.where(order >= 0, values[order], 0).astype(np.float32)
+
+
+def stored_ratio(workload: Convolution, constants: Constants) -> NDArray[np.float32]:
+    """(features,) float32: one value per channel of the output feature map, 0 in padding."""
+    ratio = np.zeros(features(workload), np.float32)
+    ratio[: len(constants.ratio)] = constants.ratio
+    return ratio
+
+
+def stored_levels(workload: Convolution, levels: NDArray[np.int16], shift: int) -> NDArray[np.int8]:
+    """Stored form of every level, (TABLE_ENTRIES,); zeros where the kernel looks nothing up."""
+    if workload.codes != "table":
+        return np.zeros(TABLE_ENTRIES, np.int8)
+    if len(levels) > TABLE_ENTRIES:
+        raise ValueError(f"{len(levels)} levels; a table has {TABLE_ENTRIES} entries")
+    return LAYOUT.store(np.pad(levels, (0, TABLE_ENTRIES - len(levels)), mode="edge"), shift)
+
+
+def tile_weights(weight: NDArray[np.int64], tile: Tile) -> NDArray[np.int32]:
+    """(O, I, y, x) -> (blocks, steps, words): per step x, y, output channel, input channels, four to a word."""
     outputs, inputs, kernel, _ = weight.shape
-    shape = (outputs // tile.block, tile.block, inputs // (4 * tile.words), tile.words, 4, kernel, kernel)
-    tiled = np.ascontiguousarray(weight.reshape(shape).transpose(0, 2, 5, 6, 3, 1, 4))
-    return tiled.reshape(*tiled.shape[:5], -1).astype(np.int8)
+    step = 4 * tile.words
+    split = weight.reshape(outputs // tile.block_channels, tile.block_channels, inputs // step, step, kernel, kernel)
+    ordered = np.ascontiguousarray(split.transpose(0, 2, 5, 4, 1, 3), np.int8)
+    return ordered.view(np.int32).reshape(ordered.shape[0], ordered.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Storing the uint8 picture as int8 codes with a fourth channel, one thread a pixel."""
+"""Storing the uint8 picture as int8 codes of four channels: the first CUDA kernel of every network."""
 
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
@@ -6,16 +6,17 @@ from tvm.tirx import PrimFunc, Var
 
 from schedules.workload import Layout
 
-THREADS = 128
+COLUMNS, ROWS = 32, 8
 
 
 def store_picture(layout: Layout, halo: int) -> PrimFunc:
-    """PrimFunc(picture (H, W, 3) uint8, padding (picture_channels,) storage, codes (H, W, channels)).
+    """PrimFunc(picture (H, W, 3) uint8, padding (4,) int8, codes (H, W, 4) int8): a thread per pixel.
 
-    A pixel p has m = p, in 0..255. Channels beyond the third hold the padding; their weights are zero.
+    The fourth channel holds the padding; its weights are zero. ``halo`` is 0: convolutions check bounds themselves.
     """
-    assert halo == 0, "the kernels of this target check bounds"
-    channels, offset = layout.picture_channels, layout.bias - layout.shift(0, 255)
+    if halo:
+        raise ValueError("CUDA feature maps have no halo")
+    offset, channels = layout.bias - layout.shift(0, 255), layout.picture_channels
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         height, width = Var("height", "int64"), Var("width", "int64")
@@ -23,12 +24,20 @@ def store_picture(layout: Layout, halo: int) -> PrimFunc:
         padding = T.arg("padding", T.buffer((channels,), layout.storage))
         codes = T.arg("codes", T.buffer((height, width, channels), layout.storage))
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        with T.launch_thread("blockIdx.x", T.ceildiv(width, THREADS)) as block:
-            with T.launch_thread("blockIdx.y", height) as row, T.launch_thread("threadIdx.x", THREADS) as thread:
-                column = T.bind(T.cast(block * THREADS + thread, "int32"))
-                with T.If(column < width), T.Then():
-                    for channel in range(channels):
-                        at = [row, column, channel]
-                        value = padding[channel] if channel >= 3 else T.cast(picture[at], "int32") + offset
-                        T.buffer_store(codes, T.cast(value, layout.storage), at)
+        with (
+            T.launch_thread("blockIdx.y", (height + ROWS - 1) // ROWS) as tile_row,
+            T.launch_thread("blockIdx.x", (width + COLUMNS - 1) // COLUMNS) as tile_column,
+            T.launch_thread("threadIdx.y", ROWS) as thread_row,
+            T.launch_thread("threadIdx.x", COLUMNS) as thread_column,
+        ):
+            row, column = tile_row * ROWS + thread_row, tile_column * COLUMNS + thread_column
+            pixel = T.alloc_buffer((channels,), layout.storage, scope="local")
+            with T.If(T.And(row < height, column < width)), T.Then():
+                for channel in range(3):
+                    value = T.cast(picture[row, column, channel], "int32") + offset
+                    T.buffer_store(pixel, T.cast(value, layout.storage), [channel])
+                for channel in range(3, channels):
+                    T.buffer_store(pixel, padding[channel], [channel])
+                every = T.ramp(0, 1, channels)
+                T.buffer_store(codes, pixel[every], [row, column, every])
     return builder.get()
