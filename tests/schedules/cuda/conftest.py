@@ -1,4 +1,4 @@
-"""The emulated GPU, one for all tests."""
+"""The emulated GPU and the quantized default network, one for all tests."""
 
 import os
 import shutil
@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from cuda_emulator import Emulator, build_drivers
+from skimage import data as samples
+
+from tvm_srq import api
+from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.data.pictures import write_picture
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +30,11 @@ def emulator(emulator_drivers) -> Iterator[Emulator]:
     emulator = Emulator(emulator_drivers)
     yield emulator
     emulator.close()
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory, default_checkpoint) -> Path:
+    folder = tmp_path_factory.mktemp("spec")
+    write_picture(folder / "a.png", resize_bicubic(samples.chelsea(), 0.5))
+    api.quantize(default_checkpoint, folder, folder / "net.srq")
+    return folder / "net.srq"

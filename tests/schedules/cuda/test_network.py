@@ -8,7 +8,7 @@ from skimage import data as samples
 
 from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
+from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.runtime import Session
@@ -16,16 +16,8 @@ from tvm_srq.spec_file import load_spec
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory, default_checkpoint):
-    folder = tmp_path_factory.mktemp("cuda")
-    write_picture(folder / "a.png", resize_bicubic(samples.chelsea(), 0.5))
-    api.quantize(default_checkpoint, folder, folder / "net.srq")
-    return folder / "net.srq"
-
-
-@pytest.fixture(scope="module")
-def emulated_artifact(emulator, spec):
-    path = spec.with_name("emulated.tar")
+def emulated_artifact(emulator, spec, tmp_path_factory):
+    path = tmp_path_factory.mktemp("emulated") / "net.tar"
     emulator.call(worker.compile_network, spec, path)
     return path
 

@@ -13,7 +13,8 @@ from test_direct import WORKLOADS
 from schedules.cuda.direct import direct_rule
 from schedules.cuda.picture import store_picture
 from schedules.cuda.tile import LAYOUT
-from tvm_srq import nvcc
+from tvm_srq import api, nvcc
+from tvm_srq.artifact import DEVICE_CODE, read_artifact
 from tvm_srq.build import compile_to_source, cuda_source
 from tvm_srq.errors import UserError
 from tvm_srq.targets import preset
@@ -106,6 +107,19 @@ def innermost_loops(listing: str) -> list[list[str]]:
             if found.group(1) == "BRA" and label and label in line:
                 loops.append(names)
     return loops
+
+
+def test_an_artifact_holds_device_code_and_its_digest(toolkit, spec, tmp_path):
+    api.compile_network(spec, "cuda-sm86", tmp_path / "net.tar")
+    manifest, _, members = read_artifact(tmp_path / "net.tar")
+    assert sorted(entries(members[DEVICE_CODE])) == [(PTX, 86), (MACHINE_CODE, 86)]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["versions"]["nvcc"])
+    assert {row["kernel"] for row in manifest["kernels"]} == {"direct.dp4a"}
+    content = bytearray((tmp_path / "net.tar").read_bytes())
+    content[content.find(members[DEVICE_CODE]) + 1000] ^= 1
+    (tmp_path / "net.tar").write_bytes(content)
+    with pytest.raises(UserError, match="kernels.fatbin does not match its digest"):
+        read_artifact(tmp_path / "net.tar")
 
 
 def test_a_missing_nvcc_is_told_in_one_sentence(monkeypatch):
