@@ -78,14 +78,14 @@ class Tile:
 
 
 def choose_tile(workload: Convolution) -> Tile | None:
-    """The tile of a workload: eight warps, as many of them beside each other in channels as shared memory allows; None
-    if not even one fits."""
+    """The tile of a workload: eight warps, as many of them beside each other in channels as shared memory allows, or fewer
+    warps where kernels are very large; None if not even one fits."""
     channels = 4 if workload.writes_picture and workload.out_channels <= 4 else 8
     words = LAYOUT.picture_channels // 4 if workload.reads_picture else LAYOUT.channel_block // 4
     threads_in_channels = packed_outputs(workload, channels) // channels
-    for groups in (8, 4, 2, 1):
+    for groups, row_groups in ((8, 1), (4, 2), (2, 4), (1, 8), (1, 4), (1, 2), (1, 1)):
         if threads_in_channels % groups == 0:
-            tile = Tile(4, channels, groups, 8 // groups, words)
+            tile = Tile(4, channels, groups, row_groups, words)
             if tile.shared_bytes(workload.kernel) <= SHARED_BYTES:
                 return tile
     return None

@@ -25,16 +25,9 @@ from tvm_srq.targets import preset
 BARRIER = "__syncthreads();"
 
 
-def compile_function(function: tvm.tirx.PrimFunc, missing_barrier: int | None = None) -> Callable[..., None]:
-    """A kernel as a function of host arrays, which are copied to the device and back; a barrier left out on demand."""
-
-    def compiler(source: str) -> bytes:
-        pieces = source.split(BARRIER)
-        if missing_barrier is not None:
-            pieces[missing_barrier : missing_barrier + 2] = ["".join(pieces[missing_barrier : missing_barrier + 2])]
-        return compile_image(BARRIER.join(pieces))
-
-    tvm_ffi.register_global_func(COMPILE_HOOK, compiler, override=True)
+def compile_function(function: tvm.tirx.PrimFunc, edit: Callable[[str], str] = str) -> Callable[..., None]:
+    """A kernel, its CUDA source edited, as a function of host arrays, which are copied to the device and back."""
+    tvm_ffi.register_global_func(COMPILE_HOOK, lambda source: compile_image(edit(source)), override=True)
     compiled = tvm.compile(tvm.IRModule({"main": function}), target=preset("cuda-sm86").target)["main"]
     device = tvm.cuda(0)
 
@@ -49,10 +42,17 @@ def compile_function(function: tvm.tirx.PrimFunc, missing_barrier: int | None = 
     return call
 
 
+def without_barrier(source: str, number: int | None) -> str:
+    pieces = source.split(BARRIER)
+    if number is not None:
+        pieces[number : number + 2] = ["".join(pieces[number : number + 2])]
+    return BARRIER.join(pieces)
+
+
 @lru_cache(maxsize=4)
 def compile_convolution(workload: Convolution, missing_barrier: int | None) -> CompiledKernel:
     kernel = select(workload, DP4A_RULES).kernel
-    call = compile_function(kernel.function, missing_barrier)
+    call = compile_function(kernel.function, lambda source: without_barrier(source, missing_barrier))
     return CompiledKernel(kernel, workload, LAYOUT, preset("cuda-sm86").target, call)
 
 
@@ -69,10 +69,12 @@ def check_convolution(
         check(compiled, random_case(workload, height, width, seed, style or Style()))
 
 
-def stored_picture(picture: NDArray[np.uint8], padding: NDArray[np.int8]) -> NDArray[np.int8]:
-    """What the picture kernel makes of a picture."""
+def stored_picture(picture: NDArray[np.uint8], padding: NDArray[np.int8], moved: int = 0) -> NDArray[np.int8]:
+    """What the picture kernel makes of a picture; ``moved`` makes it write so many bytes beyond the right place."""
     codes = np.zeros((*picture.shape[:2], LAYOUT.picture_channels), np.int8)
-    compile_function(store_picture(LAYOUT, 0))(*(tvm_ffi.from_dlpack(array) for array in (picture, padding, codes)))
+    begin = ("(codes_ptr + ", f"(codes_ptr + {moved} + ")
+    function = compile_function(store_picture(LAYOUT, 0), lambda source: source.replace(*begin))
+    function(*(tvm_ffi.from_dlpack(array) for array in (picture, padding, codes)))
     return codes
 
 

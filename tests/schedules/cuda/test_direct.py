@@ -1,10 +1,11 @@
 """Every kind of CUDA kernel on the emulator, against numpy, byte for byte."""
 
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from cuda_emulator import worker
+from cuda_emulator import Emulator, worker
 from harness import Style
 
 from schedules.cuda.direct import direct_rule
@@ -50,10 +51,18 @@ def test_the_emulator_notices_a_missing_barrier(emulator, barrier):
         emulator.call(worker.check_convolution, WORKLOADS["table"], [(9, 33)], None, barrier)
 
 
+@pytest.mark.parametrize(("moved", "height"), [(2, 8), (4, 8), (4, 7)], ids=["misaligned", "at a page's end", "in a page"])
+def test_the_emulator_stops_at_stores_out_of_place(emulator_drivers, moved, height):
+    other = Emulator(emulator_drivers)
+    with pytest.raises(BrokenProcessPool):
+        other.call(worker.stored_picture, np.zeros((height, 32, 3), np.uint8), np.zeros(4, np.int8), moved)
+    other.close()
+
+
 def test_every_tile_fits_shared_memory_or_says_so():
     tile = choose_tile(Convolution(64, 64, 3, codes="uniform"))
     assert (tile.rows, tile.columns, tile.block_channels, tile.threads) == (4, 32, 64, 256)
-    for kernel in (1, 3, 5, 7, 9, 11):
+    for kernel in (1, 3, 5, 7, 9, 11, 13, 15):
         tile = choose_tile(Convolution(64, 64, kernel, codes="uniform"))
         assert tile is not None and tile.shared_bytes(kernel) <= SHARED_BYTES
     assert "shared memory" in direct_rule(Convolution(64, 64, 33, codes="uniform"))
