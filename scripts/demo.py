@@ -6,6 +6,7 @@
 import argparse
 import statistics
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from skimage import data as pictures
 from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import write_picture
+from tvm_srq.errors import UserError
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
+from tvm_srq.targets import preset
+from tvm_srq.tuning.host import require_runs_here
 
 ASSET = Path(api.__file__).parent / "assets" / "edsr_r6f32_x2.safetensors"
 SCALE, ROUNDS = 2, 9
@@ -24,10 +28,11 @@ SCALE, ROUNDS = 2, 9
 
 def host_target() -> str:
     """The best x86 preset this processor runs."""
-    flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    if {"avx512_vnni", "avx512bw", "avx512vl"} <= set(flags):
-        return "x86-64-v4"
-    return "x86-64-v3" if "avx2" in flags else "x86-64-v2"
+    for name in ("x86-64-v4", "x86-64-v3"):
+        with suppress(UserError):
+            require_runs_here(preset(name))
+            return name
+    return "x86-64-v2"
 
 
 def main() -> None:

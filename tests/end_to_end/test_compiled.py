@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from processor import runs_here
 
 from tvm_srq import api
 from tvm_srq.cli import main
@@ -19,10 +20,7 @@ TARGETS = ["x86-64-v4", "x86-64-v3", "x86-64-v2"]
 
 def supported(targets: list[str]) -> list[str]:
     """Those that this processor runs."""
-    with open("/proc/cpuinfo") as file:
-        flags = set(file.read().split())
-    needed = {"x86-64-v4": {"avx512_vnni", "avx512_vbmi"}, "x86-64-v3": {"avx2"}, "x86-64-v2": set()}
-    return [target for target in targets if needed[target] <= flags]
+    return [target for target in targets if runs_here(target)]
 
 
 def skip_if_unsupported(target: str) -> None:
