@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tvm_srq.benchmark.frames import sample_picture
-from tvm_srq.cli import picture_size
+from tvm_srq.cli.sizes import picture_size
 from tvm_srq.errors import UserError
 from tvm_srq.runtime import Session
 

@@ -1,0 +1,43 @@
+"""The ``tvm-srq`` command; one file per subcommand, each thin over the package's functions."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tvm_srq import __version__
+from tvm_srq.cli import benchmark, compile, evaluate, inspect, quantize, run, targets, tune
+from tvm_srq.errors import UserError
+
+COMMANDS = (
+    ("quantize", quantize.add_arguments, "checkpoint and pictures -> .srq"),
+    ("compile", compile.add_arguments, ".srq -> .tar for one target"),
+    ("tune", tune.add_arguments, "search for faster kernels on this machine"),
+    ("run", run.add_arguments, "upscale a picture"),
+    ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),
+    ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
+    ("inspect", inspect.add_arguments, "what a checkpoint, .srq or .tar holds"),
+    ("targets", targets.add_arguments, "list targets"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; bad input gives one sentence on standard error and exit code 2."""
+    parsed = parser().parse_args(arguments)
+    try:
+        parsed.action(parsed)
+    except UserError as error:
+        print(f"tvm-srq: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tvm-srq: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(prog="tvm-srq", description="Quantized image super-resolution through Apache TVM")
+    result.add_argument("--version", action="version", version=__version__)
+    subparsers = result.add_subparsers(required=True, metavar="COMMAND")
+    for name, add_arguments, summary in COMMANDS:
+        add_arguments(subparsers.add_parser(name, help=summary))
+    return result

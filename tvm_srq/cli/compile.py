@@ -1,0 +1,23 @@
+"""``tvm-srq compile``."""
+
+import argparse
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("network", metavar="NET.srq")
+    command.add_argument("--target", required=True, help="see: tvm-srq targets")
+    command.add_argument("--print-ir-before", action="append", default=[], metavar="PASS")
+    command.add_argument("--print-ir-after", action="append", default=[], metavar="PASS")
+    command.add_argument("--tuning-records", metavar="RECORDS", help="made by: tvm-srq tune, for the same target")
+    command.add_argument("--prefer-tuned", action="store_true", help="take recorded schedules even where a template is faster")
+    command.add_argument("-o", "--output", required=True, metavar="NET.tar")
+    command.set_defaults(action=execute)
+
+
+def execute(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    api.compile_network(
+        parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after,
+        parsed.tuning_records, parsed.prefer_tuned,
+    )  # fmt: skip

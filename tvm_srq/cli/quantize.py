@@ -1,0 +1,38 @@
+"""``tvm-srq quantize``."""
+
+import argparse
+
+OVERRIDES = (
+    ("weight-bits", int, "of the body; 4 unless the preset says otherwise"),
+    ("activation-bits", int, "of the body's inputs; 4 unless the preset says otherwise"),
+    ("edge-bits", int, "head, upsampler and last convolution: 8"),
+    ("quantizer", str, "dual-region, minmax, percentile or mse"),
+    ("grid", str, "aligned (integers) or free (simulation only)"),
+    ("level-budget", str, "strict (b-bit codes) or release (b + 1)"),
+    ("rounding", str, "of weights: feedback (errors cancel) or nearest"),
+    ("upsamplers", str, "quantized as the edge (8 bits) or as the body (then fast kernels take them too)"),
+    ("weight-magnitude", int, "largest weight code of the body, below 2**(bits - 1)"),
+    ("activation-magnitude", int, "largest decoded value of the body's inputs"),
+    ("pictures", int, "calibration pictures to use at most: 24"),
+    ("finetune-steps", int, "optimizer steps instead of the preset's"),
+    ("seed", int, "of every random choice"),
+)
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("checkpoint")
+    command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
+    command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best or fast6")
+    for flag, kind, what in OVERRIDES:
+        command.add_argument(f"--{flag}", type=kind, help=what)
+    command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
+    command.add_argument("-o", "--output", required=True, metavar="NET.srq")
+    command.set_defaults(action=execute)
+
+
+def execute(parsed: argparse.Namespace) -> None:
+    from tvm_srq import api
+
+    names = ["equalize", *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, **given)

@@ -1,0 +1,14 @@
+"""``tvm-srq targets``."""
+
+import argparse
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(action=execute)
+
+
+def execute(parsed: argparse.Namespace) -> None:
+    from tvm_srq.targets import PRESETS
+
+    for preset in PRESETS.values():
+        print(f"{preset.name:20} {preset.description}")
