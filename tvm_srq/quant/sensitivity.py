@@ -41,7 +41,7 @@ def quantized_layer(convolution: nn.Conv2d, layer: LayerSpec, inputs: bool = Tru
     """A float convolution computes what a quantized one would, for a while."""
     exact, hooks = convolution.weight.data, []
     if inputs and layer.input is not None:
-        hooks.append(convolution.register_forward_pre_hook(quantizing_hook(layer.input, layer.equalization)))
+        hooks.append(convolution.register_forward_pre_hook(quantizing_hook(layer)))
     if weights:
         convolution.weight.data = torch.tensor(layer.real_weight)
         if layer.correction is not None:
