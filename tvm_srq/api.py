@@ -29,6 +29,16 @@ def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path
     save_spec(quantize_by_preset(load_checkpoint(checkpoint), calibration, preset, **settings), output)
 
 
+def analyze(checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path) -> str:
+    """What a ``.srq`` costs its checkpoint, layer by layer: a table, and plots in the folder ``output``."""
+    from tvm_srq.models import load_checkpoint
+    from tvm_srq.quant import analysis
+    from tvm_srq.spec_file import load_spec
+
+    require_folder(Path(output))
+    return analysis.table(analysis.analyze(load_checkpoint(checkpoint), load_spec(spec_path), calibration, output))
+
+
 def compile_network(
     spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = (),
     tuning_records: str | Path | None = None, prefer_tuned: bool = False,

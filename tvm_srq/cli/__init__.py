@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from tvm_srq import __version__
-from tvm_srq.cli import benchmark, compile, evaluate, inspect, quantize, run, targets, tune
+from tvm_srq.cli import analyze, benchmark, compile, evaluate, inspect, quantize, run, targets, tune
 from tvm_srq.errors import UserError
 
 COMMANDS = (
@@ -15,6 +15,7 @@ COMMANDS = (
     ("run", run.add_arguments, "upscale a picture"),
     ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),
     ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
+    ("analyze", analyze.add_arguments, "what quantization costs, layer by layer, with plots"),
     ("inspect", inspect.add_arguments, "what a checkpoint, .srq or .tar holds"),
     ("targets", targets.add_arguments, "list targets"),
 )
