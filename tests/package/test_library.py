@@ -10,6 +10,8 @@ import pytest
 from c_library import Library, build_library, compile_c, picture_of
 from processor import runs_here
 
+from tvm_srq import api
+from tvm_srq.data.pictures import write_picture
 from tvm_srq.execution.host import strip_rows
 from tvm_srq.execution.memory import place_storages
 from tvm_srq.execution.strips import plan_passes
@@ -54,6 +56,19 @@ def test_it_gives_the_session_s_bytes(make_package, target):
     assert (opaque[..., 3] == 255).all() and np.array_equal(opaque[..., :3], expected)
     for library in libraries:
         library.close()
+
+
+@pytest.mark.slow
+def test_a_network_with_batch_norms_and_prelu_gives_the_session_s_bytes(tmp_path, data, photo):
+    (tmp_path / "calibration").mkdir()
+    write_picture(tmp_path / "calibration/a.png", photo[30:78, 40:88])
+    api.quantize(data / "weights/srresnet_bn8_x4.pt", tmp_path / "calibration", tmp_path / "net.srq")
+    api.compile_network(tmp_path / "net.srq", TARGET, tmp_path / "net.tar")
+    api.package(tmp_path / "net.tar", tmp_path / "package")
+    library = Library(build_library(tmp_path / "package"), 2)
+    picture = np.ascontiguousarray(photo[40:63, 60:91])
+    assert np.array_equal(library(picture), Session(tmp_path / "net.tar")(picture))
+    library.close()
 
 
 def test_its_plan_is_the_session_s(tmp_path, package):
