@@ -7,18 +7,33 @@ from hypothesis import strategies as st
 
 from schedules.registry import select
 from schedules.workload import Constants, Convolution
-from tvm_srq.package.constants import CODES, PLAIN, WINOGRAD, code_bits, join_constants, store_constant, transform, untransform
+from tvm_srq.package.constants import CODES, PLAIN, TILES, code_bits, join_constants, store_constant
+from tvm_srq.package.tiles import LAYOUTS
 from tvm_srq.program import ALIGNMENT
 from tvm_srq.targets import PRESETS
 
+SHAPES = {"two": (2, 1, 4, 2, 3, 2, 2, 32), "four": (3, 36, 5, 2, 8)}
 
-@given(st.integers(1, 9), st.integers(0, 2**32 - 1), st.booleans())
-def test_winograd_weights_come_back(magnitude, seed, wide):
-    random = np.random.default_rng(seed)
-    weights = random.integers(-magnitude, magnitude + 1, (2, 1, 3, 2, 32, 9))
-    array = transform(weights).astype(np.int16 if wide else np.int8)
-    assert array.shape == (2, 1, 4, 2, 3, 2, 2, 32)
-    assert np.array_equal(untransform(array), weights)
+
+@given(st.sampled_from(sorted(SHAPES)), st.integers(1, 7), st.integers(0, 2**32 - 1))
+def test_winograd_weights_come_back(name, magnitude, seed):
+    shape = SHAPES[name]
+    tiles = tiles_of(shape)
+    weights = np.random.default_rng(seed).integers(-magnitude, magnitude + 1, (np.prod(tiles.counts), 3, 3))
+    array = tiles.transform(weights).astype(np.int16).reshape(shape)
+    assert np.array_equal(tiles.weights_of(array), weights)
+    array[(0,) * array.ndim] += 1
+    assert tiles.weights_of(array) is None
+
+
+def tiles_of(shape):
+    (found,) = [tiles for tiles in (layout(shape) for layout in LAYOUTS) if tiles is not None]
+    return found
+
+
+@pytest.mark.parametrize("shape", SHAPES.values())
+def test_tiles_lie_side_by_side_without_gaps(shape):
+    assert np.array_equal(np.sort(tiles_of(shape).places, axis=None), np.arange(np.prod(shape)))
 
 
 @pytest.mark.parametrize("target", [name for name, preset in PRESETS.items() if preset.device == "cpu"])
@@ -33,12 +48,11 @@ def test_every_target_s_winograd_weights_are_stored_at_four_bits(target):
     ones, levels = np.ones(64, np.float32), np.arange(-7, 8, dtype=np.int16)
     constants = Constants(weight, np.zeros(64, np.int32), ones, ones, -7, 7, np.zeros(32, np.int16), -7, levels, ones[:0])
     stored = max((store_constant(array) for array in kernel.pack(constants)), key=lambda s: len(s.content))
-    assert (stored.form, stored.bits, len(stored.content)) == (WINOGRAD, 4, weight.size // 2)
+    assert (stored.form, stored.bits, len(stored.content)) == (TILES, 4, weight.size // 2)
 
 
 def test_other_arrays_of_that_shape_are_not_mistaken_for_it():
-    array = np.random.default_rng(0).integers(-60, 60, (1, 2, 4, 2, 8, 2, 2, 16)).astype(np.int8)
-    assert untransform(array) is None
+    array = np.random.default_rng(0).integers(-60, 60, SHAPES["two"]).astype(np.int8)
     assert store_constant(array).form == CODES
 
 

@@ -6,6 +6,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.execution.host import FINE_STRIP_PIXELS, STRIP_PIXELS
 from tvm_srq.execution.strips import groups_of
 from tvm_srq.package.constants import StoredConstant
+from tvm_srq.package.tiles import Tiles
 from tvm_srq.program import FeatureMap, Program, Step
 
 TYPE_CODES = {"i": 0, "u": 1, "f": 2}  # numpy's kind -> DLPack's code
@@ -53,14 +54,16 @@ def network_source(program: Program, stored: list[StoredConstant], offsets: list
     check(program)
     kernels = sorted({step.kernel for step in program.steps})
     halos = {i: halo_pixel(m) for i, m in enumerate(program.maps) if m.halo}
+    layouts = list(dict.fromkeys(s.tiles for s in stored if s.tiles is not None))
     parts = [
         NOTICE.format(source) + '#include "program.h"\n',
         "".join(f"srq_kernel __tvm_ffi_{kernel};\n" for kernel in kernels),
         "".join(f"static const unsigned char outside_{i}[] = {braces(list(v))};\n" for i, v in halos.items()),
         table("struct srq_map srq_maps[SRQ_MAPS]", [map_entry(i, m) for i, m in enumerate(program.maps)]),
         table("struct srq_step srq_steps[SRQ_STEPS]", [step_entry(s) for s in program.steps]),
+        "".join(f"static const struct srq_tiles tiles_{i} = {tiles_entry(t)};\n" for i, t in enumerate(layouts)),
         table("struct srq_constant srq_constants[SRQ_CONSTANTS]",
-              [constant_entry(a, s, o) for a, s, o in zip(program.constants, stored, offsets, strict=True)]),
+              [constant_entry(a, s, o, layouts) for a, s, o in zip(program.constants, stored, offsets, strict=True)]),
     ]  # fmt: skip
     return "\n".join(parts)
 
@@ -92,8 +95,16 @@ def step_entry(step: Step) -> str:
     return braces([*values, braces(list(step.outputs)), len(step.outputs), step.reach, step.shuffle]) + f", /* {step.layer} */"
 
 
-def constant_entry(array: np.ndarray, stored: StoredConstant, offset: int) -> str:
-    return braces([stored.form, stored.bits, type_of(array.dtype), array.ndim, braces(list(array.shape) or [0]), offset])
+def constant_entry(array: np.ndarray, stored: StoredConstant, offset: int, layouts: list[Tiles]) -> str:
+    tiles = "NULL" if stored.tiles is None else f"&tiles_{layouts.index(stored.tiles)}"
+    shape = braces(list(array.shape) or [0])
+    return braces([stored.form, stored.bits, tiles, type_of(array.dtype), array.ndim, shape, offset])
+
+
+def tiles_entry(tiles: Tiles) -> str:
+    matrices = (braces([braces(list(row)) for row in matrix]) for matrix in (tiles.rows, tiles.columns))
+    numbers = (braces(list(n)) for n in (tiles.y_offsets, tiles.x_offsets, tiles.counts, tiles.strides))
+    return braces([len(tiles.rows), *matrices, *numbers])
 
 
 def type_of(dtype: np.dtype) -> str:

@@ -8,7 +8,7 @@
 #include "ffi.h"
 #include "network.h" /* SRQ_MAPS, SRQ_STEPS and other numbers */
 
-enum { SRQ_ALIGNMENT = 64, SRQ_DIMENSIONS = 8, SRQ_OUTPUTS = 2 };
+enum { SRQ_ALIGNMENT = 64, SRQ_DIMENSIONS = 8, SRQ_OUTPUTS = 2, SRQ_SIDE = 6 };
 
 /* A tensor between kernels: scale * height rows of scale * width pixels, and ``halo`` rows and columns around them. Map 0 is
  * the picture that comes in, the last map the one that goes out. */
@@ -31,14 +31,25 @@ struct srq_step {
 
 /* How srq_constant_data holds a constant. */
 enum srq_form {
-    SRQ_PLAIN,   /* as kernels read it */
-    SRQ_CODES,   /* integers of ``bits`` bits, offset by 2^(bits - 1), little end first */
-    SRQ_WINOGRAD /* codes of 3x3 weights that become 4x4: see weights.c */
+    SRQ_PLAIN, /* as kernels read it */
+    SRQ_CODES, /* integers of ``bits`` bits, offset by 2^(bits - 1), little end first */
+    SRQ_TILES  /* codes of 3x3 weights, which become tiles of Winograd kernels */
+};
+
+/* How a kernel lays out tiles of side x side transformed weights. Element (y, x) is the sum of rows[y][a] * columns[x][b] *
+ * w[a][b], y_offsets[y] + x_offsets[x] elements behind the tile's first. Tiles are counted by (outer, middle, inner), and their
+ * firsts lie strides[0], strides[1] and 1 elements apart. */
+struct srq_tiles {
+    int side;
+    int rows[SRQ_SIDE][3], columns[SRQ_SIDE][3];
+    int64_t y_offsets[SRQ_SIDE], x_offsets[SRQ_SIDE];
+    int64_t counts[3], strides[2];
 };
 
 struct srq_constant {
     enum srq_form form;
     int bits;
+    const struct srq_tiles *tiles; /* NULL for other forms */
     struct srq_type type;
     int ndim;
     int64_t shape[SRQ_DIMENSIONS];

@@ -1,4 +1,5 @@
-/* Weights are held at the width of their codes: 4-bit weights of a Winograd kernel take 4.5 bytes here, 16 as it reads them. */
+/* Weights are held at the width of their codes: 4-bit weights of a Winograd kernel take 4.5 bytes a filter here, 16
+ * or more as it reads them. */
 #include "weights.h"
 
 #include <string.h>
@@ -42,45 +43,34 @@ static void expand_codes(const struct srq_constant *constant, unsigned char *mem
     }
 }
 
-/* (2G) w (2G)^T, where 2G has the rows (2 0 0), (1 1 1), (1 -1 1), (0 0 2): Lavin and Gray's transform, in integers. */
-static void transform(const int w[9], int transformed[4][4]) {
-    int rows[4][3];
-    for (int x = 0; x < 3; x++) {
-        int a = w[x], b = w[3 + x], c = w[6 + x];
-        rows[0][x] = 2 * a;
-        rows[1][x] = a + b + c;
-        rows[2][x] = a - b + c;
-        rows[3][x] = 2 * c;
+/* Transform one 3x3 filter into its tile at ``first``. */
+static void store_tile(const struct srq_tiles *tiles, const int w[9], unsigned char *memory, int64_t first, int bits) {
+    int columns[3][SRQ_SIDE];
+    for (int a = 0; a < 3; a++) {
+        for (int x = 0; x < tiles->side; x++) {
+            const int *factors = tiles->columns[x];
+            columns[a][x] = factors[0] * w[3 * a] + factors[1] * w[3 * a + 1] + factors[2] * w[3 * a + 2];
+        }
     }
-    for (int y = 0; y < 4; y++) {
-        int a = rows[y][0], b = rows[y][1], c = rows[y][2];
-        transformed[y][0] = 2 * a;
-        transformed[y][1] = a + b + c;
-        transformed[y][2] = a - b + c;
-        transformed[y][3] = 2 * c;
+    for (int y = 0; y < tiles->side; y++) {
+        const int *factors = tiles->rows[y];
+        for (int x = 0; x < tiles->side; x++) {
+            int value = factors[0] * columns[0][x] + factors[1] * columns[1][x] + factors[2] * columns[2][x];
+            store(memory, first + tiles->y_offsets[y] + tiles->x_offsets[x], bits, value);
+        }
     }
 }
 
-/* The kernel's array is (outer, 4 columns, 2 stages, middle, 2 rows of a stage, inner): rows 1 and 2 are the first stage, 0
- * and 3 the second, and row 3 is negative. The codes of the 3x3 weights are (outer, middle, inner, 9). */
-static void expand_winograd(const struct srq_constant *constant, unsigned char *memory) {
-    static const int places[4] = {2, 0, 1, 3}; /* of each row: 2 * stage + row of the stage */
+/* The codes are (outer, middle, inner, 9). */
+static void expand_tiles(const struct srq_constant *constant, unsigned char *memory) {
     const unsigned char *data = srq_constant_data + constant->offset;
-    const int64_t *shape = constant->shape;
-    int64_t outer = shape[0] * shape[1], middle = shape[4], inner = shape[6] * shape[7];
-    for (int64_t n = 0; n < outer * middle * inner; n++) {
-        int64_t o = n / inner / middle, m = n / inner % middle, i = n % inner;
-        int w[9], transformed[4][4];
+    const struct srq_tiles *tiles = constant->tiles;
+    int64_t middle = tiles->counts[1], inner = tiles->counts[2], count = tiles->counts[0] * middle * inner;
+    for (int64_t n = 0; n < count; n++) {
+        int w[9];
         for (int tap = 0; tap < 9; tap++) w[tap] = code_at(data, n * 9 + tap, constant->bits);
-        transform(w, transformed);
-        for (int row = 0; row < 4; row++) {
-            int64_t stage = places[row] / 2, half = places[row] % 2;
-            for (int column = 0; column < 4; column++) {
-                int64_t at = ((((o * 4 + column) * 2 + stage) * middle + m) * 2 + half) * inner + i;
-                int value = transformed[row][column];
-                store(memory, at, constant->type.bits, row == 3 ? -value : value);
-            }
-        }
+        int64_t first = n / inner / middle * tiles->strides[0] + n / inner % middle * tiles->strides[1] + n % inner;
+        store_tile(tiles, w, memory, first, constant->type.bits);
     }
 }
 
@@ -97,7 +87,7 @@ void srq_expand_constants(unsigned char *memory, struct srq_tensor tensors[SRQ_C
         if (constant->form == SRQ_CODES) {
             expand_codes(constant, memory);
         } else {
-            expand_winograd(constant, memory);
+            expand_tiles(constant, memory);
         }
         memory += srq_aligned(byte_count(constant));
     }
