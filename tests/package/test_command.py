@@ -74,6 +74,13 @@ def test_cmake_refuses_another_machine(tmp_path, package):
     assert result.returncode != 0 and "kernels in this folder are for x86_64" in result.stderr
 
 
+def test_cmake_refuses_kernels_for_linux_in_an_app_for_android(tmp_path, package):
+    if shutil.which("cmake") is None:
+        pytest.skip("CMake is not installed")
+    result = subprocess.run(["cmake", "-S", package.folder, "-B", tmp_path, "-DANDROID=1"], capture_output=True, text=True)
+    assert result.returncode != 0 and "for an android- target" in " ".join(result.stderr.split())
+
+
 def test_wrong_input_gets_one_sentence_and_leaves_nothing(tmp_path, capsys, package):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("keep me")
