@@ -57,7 +57,7 @@ def test_jni_functions_fit_the_kotlin_class_and_upscale(tmp_path, make_package):
     include = [f"-I{home}/include", f"-I{home}/include/linux"]
     library = build_library(folder, *include, str(android / "tvm_srq_jni.c"))
     source = tmp_path / "Upscaler.java"
-    source.write_text(java_class((android / "org/tvmsrq/Upscaler.kt").read_text()))
+    source.write_text(java_class((android / "Upscaler.kt").read_text()))
     subprocess.run(["javac", "-d", tmp_path, source], check=True)
     rows = np.random.default_rng(0).integers(0, 256, (9, 13 * 4 + 8), np.uint8)
     (tmp_path / "in.rgba").write_bytes(rows.tobytes())
