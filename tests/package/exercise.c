@@ -1,4 +1,5 @@
-/* Pictures of many sizes through sessions of one and three threads, for sanitizers; workspaces must be the planned ones. */
+/* Pictures of many sizes through two sessions at once, of one and of three threads, for sanitizers. No kernel may want more
+ * workspace than planned. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,21 +22,30 @@ static int upscale(tvm_srq *session, int width, int height, tvm_srq_format forma
     return status;
 }
 
-int main(void) {
+/* A session's life; NULL if all is well. */
+static void *exercise(void *argument) {
     static const int sizes[][2] = {{1, 1}, {5, 2}, {53, 37}, {1, 9}, {1200, 47}, {53, 37}};
-    for (int threads = 1; threads <= 3; threads += 2) {
-        tvm_srq *session = tvm_srq_open(threads);
-        if (session == NULL) return 1;
-        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGB888, 0) != 0) return 1;
-            if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGBA8888, 3) != 0) return 1;
-            if (tvm_srq_memory_size(sizes[i][0], sizes[i][1], threads) > session->capacity) return 1;
-        }
-        if (session->pool.overflows != 0) {
-            fprintf(stderr, "%d workspaces beyond the plan\n", session->pool.overflows);
-            return 1;
-        }
-        tvm_srq_close(session);
+    int threads = *(const int *)argument;
+    tvm_srq *session = tvm_srq_open(threads);
+    if (session == NULL) return argument;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGB888, 0) != 0) return argument;
+        if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGBA8888, 3) != 0) return argument;
+        if (tvm_srq_memory_size(sizes[i][0], sizes[i][1], threads) > session->capacity) return argument;
     }
-    return 0;
+    if (session->pool.overflows != 0) {
+        fprintf(stderr, "%d workspaces beyond the plan\n", session->pool.overflows);
+        return argument;
+    }
+    tvm_srq_close(session);
+    return NULL;
+}
+
+int main(void) {
+    int threads[2] = {1, 3};
+    pthread_t other;
+    void *failed = NULL;
+    if (pthread_create(&other, NULL, exercise, &threads[1]) != 0) return 1;
+    if (exercise(&threads[0]) != NULL) return 1;
+    return pthread_join(other, &failed) != 0 || failed != NULL;
 }
