@@ -26,7 +26,7 @@ from arm_instructions.programs import Program, our_program, peer_program
 from benchmark_peers import picture_size, prepare_task
 from peers.pictures import benchmark_picture
 from peers.recipes import build, parse_recipe
-from peers.task import Task
+from peers.task import PeerUnavailableError, Task
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
@@ -115,9 +115,18 @@ def chosen(kind: str, names: str, known: tuple[str, ...]) -> list[str]:
 
 
 def built_apart(module: str, task: Task) -> Path:
-    """A peer's int8 model, built on this machine in a process of its own."""
+    """A peer's int8 model, built on this machine in a process of its own.
+
+    Raises:
+        UserError: the peer is not installed here, or cannot build it.
+    """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(build_model, module, task).result()
+        try:
+            return pool.submit(build_model, module, task).result()
+        except ModuleNotFoundError as error:
+            raise UserError(f"{module} builds its model with {error.name}; install it with: pip install '.[peers]'") from error
+        except PeerUnavailableError as error:
+            raise UserError(f"{module} has no model: {error}; leave it out by --peers") from error
 
 
 def build_model(module: str, task: Task) -> Path:
