@@ -50,6 +50,7 @@ def compile_network(
 
     from relay_passes import pipeline
     from relay_passes.extract_program import extract_program
+    from relay_passes.measure_workspace import measure_workspace
     from tvm_srq import nvcc
     from tvm_srq.artifact import save_artifact
     from tvm_srq.build import build_kernels
@@ -75,12 +76,20 @@ def compile_network(
         "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "family": spec.family, "config": spec.config,
         "scale": network_from_spec(spec).scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
+        "workspace": measure_workspace(module),
     }  # fmt: skip
     program = extract_program(module, chosen.layout.has_halo)
     executable, further = build_kernels(module, chosen)
     if chosen.device == "cuda":
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()
     save_artifact(executable, program, manifest, chosen.machine, output, further)
+
+
+def package(network: str | Path, folder: str | Path) -> None:
+    """A folder with a C library of a ``.tar`` for a CPU: sources, kernels, weights, build file, example, Android classes."""
+    from tvm_srq.package import write_package
+
+    write_package(network, folder)
 
 
 def tune(

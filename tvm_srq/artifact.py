@@ -1,8 +1,10 @@
 """The compiled network as one ``.tar``: kernels, constants, and a manifest with the program and every member's digest.
 
-An artifact for a GPU has its kernels twice: the library calls them, and device code is what runs there.
+An artifact for a GPU has its kernels twice: the library calls them, and device code is what runs there. One for a CPU has
+them as a library, which the session loads, and as an object file, which a package links (tvm_srq.package).
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -19,7 +21,7 @@ from tvm_srq.program import Program, load_program, pack_constants
 
 FORMAT = "tvm-srq-artifact-3"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
-DEVICE_CODE = "kernels.fatbin"
+DEVICE_CODE, OBJECT = "kernels.fatbin", "kernels.o.gz"
 LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
 LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
 
@@ -45,8 +47,17 @@ def save_artifact(
     """Write a ``.tar`` of TVM's executable, with ``further`` members by name; nothing is left if linking fails."""
     with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / LIBRARY
-        executable.export_library(str(library), fcompile=lambda out, objects, **_: link(Path(out), objects, machine))
+        kept: list[bytes] = []
+
+        def link_and_keep(output: str, objects: list[str], **_: Any) -> None:
+            link(Path(output), objects, machine)
+            kept.extend(Path(name).read_bytes() for name in objects)
+
+        executable.export_library(str(library), fcompile=link_and_keep)
         members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants), **(further or {})}
+        if manifest["device"] == "cpu":
+            (kernels,) = kept  # TVM makes one object of all kernels; no imports, so no second one
+            members[OBJECT] = gzip.compress(kernels, mtime=0)
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
         described = {"format": FORMAT, **manifest, "program": program.describe(), "sha256": digests}
         content = json.dumps(described).encode()

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 
 from tvm_srq import __version__
-from tvm_srq.cli import analyze, benchmark, compile, evaluate, inspect, quantize, run, targets, tune
+from tvm_srq.cli import analyze, benchmark, compile, evaluate, inspect, package, quantize, run, targets, tune
 from tvm_srq.errors import UserError
 
 COMMANDS = (
     ("quantize", quantize.add_arguments, "checkpoint and pictures -> .srq"),
     ("compile", compile.add_arguments, ".srq -> .tar for one target"),
+    ("package", package.add_arguments, ".tar -> folder with a C library for apps"),
     ("tune", tune.add_arguments, "search for faster kernels on this machine"),
     ("run", run.add_arguments, "upscale a picture"),
     ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),

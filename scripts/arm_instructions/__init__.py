@@ -1,0 +1,1 @@
+"""Counting what an emulated ARM processor executes: a qemu plugin, and the programs it is put to."""

@@ -1,0 +1,38 @@
+/* Which rows every kernel call computes: a picture is worked off in strips of rows, and no row is computed twice.
+ *
+ * A 3x3 convolution can compute a row once the row below it is there, so every layer runs a little behind the one before it.
+ * Steps from the first pixel shuffle on make many more pixels a row; they are a group of their own and take each strip in
+ * smaller ones. */
+#ifndef SRQ_STRIPS_H
+#define SRQ_STRIPS_H
+
+#include "program.h"
+
+/* The passes over a picture, one after another; a pass is one walk over a group of consecutive steps. */
+struct srq_walk {
+    int height, width;
+    int rows[SRQ_GROUPS];                 /* picture rows that a pass of each group works off at most */
+    int group;                            /* that the next pass tries first */
+    int first, last;                      /* the pass's first step and the one behind its last */
+    int begin[SRQ_STEPS], end[SRQ_STEPS]; /* rows it computes, on the grid of each step's source; none if equal */
+    int done[SRQ_MAPS];                   /* rows of every map that exist afterwards */
+};
+
+void srq_walk_start(struct srq_walk *walk, int width, int height);
+
+/* The next pass; 0 if the picture is complete. */
+int srq_walk_next(struct srq_walk *walk);
+
+/* Whether the pass completes the picture. */
+int srq_walk_ends(const struct srq_walk *walk);
+
+/* For every storage, the first row that a later call still reads (halo rows above included); its end if none is. */
+void srq_needed_rows(const struct srq_walk *walk, int needed[SRQ_STORAGES]);
+
+/* For every storage, the end of its rows; the halo rows below it belong to it once it is complete. */
+void srq_held_rows(const struct srq_walk *walk, int held[SRQ_STORAGES]);
+
+/* The steps of a group: the first, and the one behind the last. */
+void srq_group_steps(int group, int *first, int *last);
+
+#endif

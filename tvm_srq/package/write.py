@@ -1,0 +1,55 @@
+"""Writing the folder: the fixed C driver, the network's tables, constants and kernels."""
+
+import gzip
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tvm_srq.artifact import OBJECT, read_artifact
+from tvm_srq.errors import UserError
+from tvm_srq.files import require_folder
+from tvm_srq.package.constants import join_constants, store_constant
+from tvm_srq.package.tables import network_header, network_source
+from tvm_srq.program import Program
+
+RUNTIME = Path(__file__).with_name("runtime")
+MACHINES = {"x86_64": "x86_64|AMD64|amd64", "aarch64": "aarch64|arm64|arm64-v8a"}  # CMake's names
+
+
+def write_package(network: str | Path, folder: str | Path) -> None:
+    """Write the package of a ``.tar`` into a new folder; nothing is left if that fails.
+
+    Raises:
+        UserError: the artifact is damaged, or for a GPU, or was compiled before packages existed; the folder is not empty.
+    """
+    manifest, program, members = read_artifact(network)
+    folder = Path(folder)
+    if manifest["device"] != "cpu":
+        raise UserError(f"{network} is for target {manifest['target']}, and packages are for CPUs; compile it for one of those")
+    if OBJECT not in members or "workspace" not in manifest:
+        raise UserError(f"{network} holds no object file of its kernels: an older version made it; compile it again")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is no empty folder; remove it or choose another")
+    require_folder(folder if not folder.exists() else folder / "network.cmake")
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.resolve().parent) as temporary:
+        made = Path(temporary) / "package"
+        shutil.copytree(RUNTIME, made)
+        write_network(made, manifest, program, gzip.decompress(members[OBJECT]))
+        made.replace(folder)
+
+
+def write_network(folder: Path, manifest: dict[str, Any], program: Program, kernels: bytes) -> None:
+    """What differs from network to network."""
+    source = f"{manifest['family']} {manifest['config']} for {manifest['target']}"
+    stored = [store_constant(array) for array in program.constants]
+    content, offsets = join_constants(stored)
+    (folder / "src/network.h").write_text(network_header(program, manifest["workspace"], source))
+    (folder / "src/network.c").write_text(network_source(program, stored, offsets, source))
+    (folder / "src/constants.bin").write_bytes(content)
+    (folder / "lib").mkdir()
+    (folder / "lib/kernels.o").write_bytes(kernels)
+    triple = manifest["tvm_target"]["mtriple"].split("-")
+    system = "android" if "android" in triple[-1] else "linux"
+    lines = [f"# {source}", f'set(TVM_SRQ_MACHINE "{MACHINES[triple[0]]}")', f"set(TVM_SRQ_SYSTEM {system})", ""]
+    (folder / "network.cmake").write_text("\n".join(lines))
