@@ -11,7 +11,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tuning-records", metavar="RECORDS", help="made by: tvm-srq tune, for the same target")
     command.add_argument("--prefer-tuned", action="store_true", help="take recorded schedules even where a template is faster")
     command.add_argument("--cross-compiler", metavar="COMMAND", help="links the library: the NDK's clang, ...")
-    command.add_argument("--cross-compiler-options", default="", metavar="OPTIONS", help="for it: --cross-compiler-options='-s ...'")
+    command.add_argument("--cross-compiler-options", default="", metavar="OPTIONS", help="for it: ...-options='-s ...'")
     command.add_argument("-o", "--output", required=True, metavar="NET.tar")
     command.set_defaults(action=execute)
 
