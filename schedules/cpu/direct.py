@@ -8,10 +8,9 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.epilogue import write_results
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, pack, stored_channels
-from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.workload import Convolution, Kernel
 
 
@@ -135,14 +134,16 @@ def compute_tile(
         for pixel in range(pixels):
             T.buffer_store(sums[pixel][vector], buffers.start[channel], [every])
     kernel, offset = workload.kernel, workload.in_halo - workload.kernel // 2
-    steps = stored_channels(workload, unit) // unit.group
-    with T.serial(0, kernel) as y, T.serial(0, kernel) as x, T.serial(0, steps) as step:
-        for pixel in range(pixels):
-            at = [row + y + offset, column + pixel + x + offset, T.ramp(step * unit.group, 1, unit.group)]
-            for vector in range(vectors):
-                weight = buffers.weight[block, y * kernel + x, step, vector, T.ramp(0, 1, lanes * unit.group)]
-                total = unit.dot(sums[pixel][vector][every], buffers.source[at], weight)
-                T.buffer_store(sums[pixel][vector], total, [every])
+    with T.serial(0, kernel) as y, T.serial(0, kernel) as x:
+
+        def activation(_: int, pixel: int, first: Expr, channels: int) -> Expr:
+            return buffers.source[row + y + offset, column + pixel + x + offset, T.ramp(first, 1, channels)]
+
+        def weight(_: int, step: Expr, vector: int) -> Expr:
+            return buffers.weight[block, y * kernel + x, step, vector, T.ramp(0, 1, lanes * unit.group)]
+
+        register_tile = RegisterTile([sums], activation, weight)
+        multiply_steps(unit, unit.multiply, register_tile, stored_channels(workload, unit) // unit.group, unit.unroll)
     for pixel in range(pixels):
-        for vector in range(vectors):
-            write_results(workload, unit, buffers, sums[pixel][vector][every], row, column + pixel, block * vectors + vector)
+        results = [total[every] for total in sums[pixel]]
+        unit.write(workload, unit, buffers, results, row, column + pixel, block * vectors)

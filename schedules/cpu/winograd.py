@@ -22,7 +22,7 @@ from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
-from schedules.cpu.unit import TABLE_ENTRIES
+from schedules.cpu.unit import TABLE_ENTRIES, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd
 from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.workload import Convolution, Kernel
@@ -208,14 +208,16 @@ def multiply(
         for q, t, v in every:
             T.buffer_store(both[q, t, v], buffers.start[block, part, j, q, T.ramp(width * v, 1, width)], [lanes])
         for stage, rows in enumerate(((1, 2), (0, 3))):
-            unroll = np.gcd(winograd.unroll, shape.inputs // unit.group).item()
-            with T.serial(0, shape.inputs // (unit.group * unroll)) as step:
-                for unrolled in range(unroll):
-                    k = step * unroll + unrolled
-                    for q, t, v in every:
-                        activation = transformed[j * 4 + rows[q], t, T.ramp(k * unit.group, 1, unit.group)]
-                        weight = buffers.weight[block, part, j, stage, k, q, v, wide]
-                        T.buffer_store(both[q, t, v], unit.dot(both[q, t, v][lanes], activation, weight), [lanes])
+            # the tile's callbacks are called before ``rows`` and ``stage`` change
+            def activation(q: int, t: int, first: Expr, channels: int, rows: tuple[int, int] = rows) -> Expr:
+                return transformed[j * 4 + rows[q], t, T.ramp(first, 1, channels)]
+
+            def weight(q: int, step: Expr, v: int, stage: int = stage) -> Expr:
+                return buffers.weight[block, part, j, stage, step, q, v, wide]
+
+            sums_of = [[[both[q, t, v] for v in range(shape.vectors)] for t in range(shape.tiles)] for q in range(2)]
+            tile = RegisterTile(sums_of, activation, weight)
+            multiply_steps(unit, unit.multiply, tile, shape.inputs // unit.group, winograd.unroll)
             if stage == 0:
                 for t in range(shape.tiles):
                     for v in range(shape.vectors):

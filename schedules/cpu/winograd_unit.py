@@ -2,28 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm.ir import Expr
 
-from schedules.cpu.epilogue import write_results
 from schedules.cpu.packing import direct_constants
-from schedules.cpu.unit import DotUnit
+from schedules.cpu.unit import DotUnit, WriteVectors, write_each
 from schedules.workload import Constants, Convolution
-
-# (workload, unit, buffers, accumulator vectors, row, column, index of the first vector) -> None
-WriteVectors = Callable[[Convolution, DotUnit, Any, list[Expr], Expr, Expr, Expr], None]
-
-
-def write_each(
-    workload: Convolution, unit: DotUnit, buffers: Any, vectors: list[Expr], row: Expr, column: Expr, first: Expr
-) -> None:
-    """Vector by vector, as the direct kernel does."""
-    for number, vector in enumerate(vectors):
-        write_results(workload, unit, buffers, vector, row, column, first + number)
-
 
 @dataclass(frozen=True)
 class WinogradUnit:
