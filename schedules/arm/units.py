@@ -1,4 +1,6 @@
-"""64-bit ARM vector units: sdot, and smull with pairwise accumulation for CPUs without it."""
+"""64-bit ARM vector units: smmla, sdot, and widening multiplies for CPUs without them."""
+
+from itertools import product
 
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
@@ -13,28 +15,30 @@ LAYOUT = Layout("int8", 0, 4, 4, True)
 def sdot(total: Expr, activation: Expr, weight: Expr) -> Expr:
     """4 lanes of four int8 x int8 products each."""
     spread = T.reinterpret("int8x16", T.broadcast(T.reinterpret("int32", activation), 4))
-    return T.call_llvm_pure_intrin("int32x4", "llvm.aarch64.neon.sdot.v4i32.v16i8", total, weight, spread)
+    return sdot_vectors(total, weight, spread)
+
+
+def sdot_vectors(total: Expr, first: Expr, second: Expr) -> Expr:
+    return T.call_llvm_pure_intrin("int32x4", "llvm.aarch64.neon.sdot.v4i32.v16i8", total, first, second)
 
 
 def multiply_by_lane(unit: DotUnit, tile: RegisterTile, first: Expr, count: int) -> None:
     """sdot by lane: 16 channels of a pixel are loaded once, and each instruction takes four of them."""
-    if count * unit.group != 16:
-        multiply_each(unit, tile, first, count)
-        return
+    whole = count // 4 * 4
+    if count > whole:
+        multiply_each(unit, tile, first + whole, count - whole)
     every = T.ramp(0, 1, unit.lanes)
-    for matrix, pixels in enumerate(tile.sums):
-        loaded = [T.bind(tile.activation(matrix, pixel, first * unit.group, 16)) for pixel in range(len(pixels))]
+    for begin, (matrix, pixels) in product(range(0, whole, 4), enumerate(tile.sums)):
+        first_step = first + begin
+        loaded = [T.bind(tile.activation(matrix, pixel, first_step * unit.group, 16)) for pixel in range(len(pixels))]
         words = [T.bind(T.reinterpret("int32x4", value)) for value in loaded]
         for lane in range(4):
             for vector in range(len(pixels[0])):
-                weight = T.bind(tile.weight(matrix, first + lane, vector))
+                weight = T.bind(tile.weight(matrix, first_step + lane, vector))
                 for word, vectors in zip(words, pixels):
                     spread = T.reinterpret("int8x16", T.Shuffle([word], [lane] * 4))
                     total = vectors[vector]
-                    product = T.call_llvm_pure_intrin(
-                        "int32x4", "llvm.aarch64.neon.sdot.v4i32.v16i8", total[every], weight, spread
-                    )
-                    T.buffer_store(total, product, [every])
+                    T.buffer_store(total, sdot_vectors(total[every], weight, spread), [every])
 
 
 def widening_dot(total: Expr, activation: Expr, weight: Expr) -> Expr:
@@ -44,9 +48,44 @@ def widening_dot(total: Expr, activation: Expr, weight: Expr) -> Expr:
     return total + T.call_llvm_pure_intrin("int32x4", "llvm.aarch64.neon.saddlp.v4i32.v8i16", products)
 
 
+def smmla(total: Expr, activations: Expr, weights: Expr) -> Expr:
+    """2 x 2 lanes: 8 channels of two pixels times those of two output channels."""
+    return T.call_llvm_pure_intrin("int32x4", "llvm.aarch64.neon.smmla.v4i32.v16i8", total, activations, weights)
+
+
+def multiply_pairs(unit: DotUnit, tile: RegisterTile, first: Expr, count: int) -> None:
+    """smmla on activations stored in pairs: ``tile.activation`` is given the pair's number and a byte of the pair."""
+    every = T.ramp(0, 1, unit.lanes)
+    for matrix, pixels in enumerate(tile.sums):
+        pairs = range(len(pixels) // 2)
+        for step in range(count):
+            values = [T.bind(tile.activation(matrix, pair, (first + step) * 16, 16)) for pair in pairs]
+            for vector in range(len(pixels[0])):
+                weights = T.bind(tile.weight(matrix, first + step, vector))
+                for half, part in enumerate((T.vectorlow("int8x16", weights), T.vectorhigh("int8x16", weights))):
+                    part = T.bind(part)
+                    for pair in pairs:
+                        total = pixels[2 * pair + half][vector]
+                        T.buffer_store(total, smmla(total[every], values[pair], part), [every])
+
+
+def spread_pair(value: Expr, pixel: int) -> Expr:
+    """4 channels -> the first or second two of them, for both pixels."""
+    return T.Shuffle([value], [2, 3, 2, 3] if pixel % 2 else [0, 1, 0, 1])
+
+
+def gather_pair(first: Expr, second: Expr, pixel: int) -> Expr:
+    """Channels 0, 1 of two pixels and channels 2, 3 of them -> the four of one."""
+    return T.Shuffle([first, second], [2, 3, 6, 7] if pixel % 2 else [0, 1, 4, 5])
+
+
 SDOT = DotUnit(
     "sdot", 4, 4, "int8", LAYOUT, accumulators=24, max_vectors=4, dot=sdot, round=to_integer, unroll=4,
     multiply=multiply_by_lane, write=write_narrow,
+)  # fmt: skip
+I8MM = DotUnit(
+    "smmla", 4, 8, "int8", LAYOUT, accumulators=24, max_vectors=4, dot=sdot, round=to_integer, unroll=2,
+    multiply=multiply_pairs, pairs=True, spread=spread_pair, gather=gather_pair, write=write_narrow,
 )  # fmt: skip
 NEON = DotUnit(
     "neon", 4, 2, "int8", LAYOUT, accumulators=16, max_vectors=4, dot=widening_dot, round=to_integer, write=write_narrow

@@ -127,12 +127,11 @@ def compute_tile(
     """Accumulate ``tile`` = (pixels, vectors) outputs from (row, column) on and write their results."""
     pixels, vectors = tile
     lanes, every = unit.lanes, T.ramp(0, 1, unit.lanes)
-    # below 1 KB and of global scope these stay on the stack, that is, in registers
-    sums = [[T.alloc_buffer((lanes,), "int32", scope="global") for _ in range(vectors)] for _ in range(pixels)]
+    sums = unit.accumulators_of(pixels, vectors)
     for vector in range(vectors):
         channel = T.ramp((block * vectors + vector) * lanes, 1, lanes)
-        for pixel in range(pixels):
-            T.buffer_store(sums[pixel][vector], buffers.start[channel], [every])
+        for totals in sums:
+            T.buffer_store(totals[vector], buffers.start[channel], [every])
     kernel, offset = workload.kernel, workload.in_halo - workload.kernel // 2
     with T.serial(0, kernel) as y, T.serial(0, kernel) as x:
 

@@ -20,7 +20,7 @@ class RegisterTile:
     """Accumulators and what is multiplied into them: ``pixels`` x ``vectors``, once for every matrix.
 
     Attributes:
-        sums: [matrix][pixel][vector] buffers of ``lanes`` int32.
+        sums: [matrix][pixel][vector] buffers of ``lanes`` int32 (of a unit with pixel pairs: an even number of pixels).
         activation: (matrix, pixel, first channel, channels) -> as many stored channels as loaded.
         weight: (matrix, dot product along the channels, vector) -> weights of one dot product.
     """
@@ -85,6 +85,9 @@ class DotUnit:
         lookup: (table of TABLE_ENTRIES int32, int32 index vector) -> int32 vector, or None where it is done lane by lane.
         unroll: dot products along the channels in one iteration of the inner loop.
         multiply: multiplies into a register tile.
+        pairs: the accumulators of two neighbouring pixels hold the same channels of both; see ``spread`` and ``gather``.
+        spread: (channels of one pixel, index of the pixel) -> what its accumulator holds if both of its pair have them.
+        gather: (the accumulators of a pair, index of the pixel) -> the pixel's channels.
         write: writes one pixel's accumulator vectors.
     """
 
@@ -100,12 +103,32 @@ class DotUnit:
     lookup: Callable[[Buffer, Expr], Expr] | None = None
     unroll: int = 1
     multiply: Multiply = multiply_each
+    pairs: bool = False
+    spread: Callable[[Expr, int], Expr] = lambda value, pixel: value
+    gather: Callable[[Expr, Expr, int], Expr] = lambda first, second, pixel: (first, second)[pixel % 2]
     write: WriteVectors = write_each
 
     def tile(self, vectors: int) -> tuple[int, int]:
         """(pixels, vectors) of the register tile for ``vectors`` vectors of output channels in all."""
         beside = max(n for n in range(1, self.max_vectors + 1) if vectors % n == 0)
         return min(self.accumulators // beside, 16), beside
+
+
+    def accumulators_of(self, pixels: int, vectors: int) -> list[list[Buffer]]:
+        """[pixel][vector] buffers for a register tile, a pixel more where a pair needs it.
+
+        Below 1 KB and of global scope they stay on the stack, that is, in registers.
+        """
+        count = pixels + pixels % 2 if self.pairs else pixels
+        return [[T.alloc_buffer((self.lanes,), "int32", scope="global") for _ in range(vectors)] for _ in range(count)]
+
+    def channels_of(self, sums: list[list[Buffer]], pixel: int, vector: int) -> Expr:
+        """One pixel's channels in a tile of accumulators."""
+        every = T.ramp(0, 1, self.lanes)
+        if not self.pairs:
+            return sums[pixel][vector][every]
+        first = pixel - pixel % 2
+        return self.gather(sums[first][vector][every], sums[first + 1][vector][every], pixel)
 
 
 def round_generic(lanes: int) -> Callable[[Expr], Expr]:

@@ -22,7 +22,7 @@ from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
-from schedules.cpu.unit import TABLE_ENTRIES, RegisterTile, multiply_steps
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd
 from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.workload import Convolution, Kernel
@@ -55,6 +55,8 @@ def winograd_rule(winograd: WinogradUnit):  # noqa: ANN201 - a registry Rule
             return "not a plain 3x3 convolution"
         if workload.reads_picture or workload.writes_picture:
             return "reads or writes the picture"
+        if stored_channels(workload, winograd.unit) % winograd.unit.group:
+            return f"its input channels in memory are no multiple of {winograd.unit.group}"
         activation, weight = (limit // terms for limit, terms in zip(winograd.transformed, (4, 9)))
         if workload.in_magnitude > activation or workload.weight_magnitude > weight:
             return (f"codes up to {workload.in_magnitude} and weights up to {workload.weight_magnitude} may overflow when "
@@ -89,7 +91,9 @@ def winograd_convolution(workload: Convolution, winograd: WinogradUnit):  # noqa
         tiles = T.bind(across * T.cast(T.ceildiv(height, 2), "int32"))
         chunks = T.bind(T.ceildiv(tiles, shape.tiles))
         with T.parallel(0, T.ceildiv(chunks, TASK_CHUNKS)) as task:
-            transformed = T.alloc_buffer((16, shape.tiles, shape.inputs), unit.layout.storage, scope="global")
+            paired = 2 if unit.pairs else 1
+            shape_of_input = (16, shape.tiles // paired, shape.inputs * paired)
+            transformed = T.alloc_buffer(shape_of_input, unit.layout.storage, scope="global")
             sums = T.alloc_buffer((shape.tiles, 8, shape.block), "int32", scope="global")
             places = T.alloc_buffer((2, shape.tiles), "int32", scope="global")
             with T.serial(0, T.min(TASK_CHUNKS, chunks - task * TASK_CHUNKS)) as part:
@@ -157,7 +161,20 @@ def transform_input(
             columns.append(butterfly(values))
         for i in range(4):
             for j, value in enumerate(butterfly([column[i] for column in columns])):
-                T.buffer_store(transformed, value, [j * 4 + i, tile, channels])
+                store_transformed(winograd.unit, transformed, value, (j * 4 + i, tile, vector * lanes), lanes)
+
+
+def store_transformed(unit: DotUnit, transformed: Buffer, value: Expr, at: tuple[int, Expr, Expr], lanes: int) -> None:
+    """Store ``lanes`` channels of a tile's value; where tiles are multiplied in pairs, a pair's groups lie beside each other."""
+    position, tile, first = at
+    if not unit.pairs:
+        T.buffer_store(transformed, value, [position, tile, T.ramp(first, 1, lanes)])
+        return
+    group, dtype = unit.group, f"{unit.layout.storage}x{unit.group}"
+    parts = [value] if lanes == group else [T.vectorlow(dtype, value), T.vectorhigh(dtype, value)]
+    for number, part in enumerate(parts):
+        place = (first + number * group) * 2 + T.truncmod(tile, 2) * group
+        T.buffer_store(transformed, part, [position, T.truncdiv(tile, 2), T.ramp(place, 1, group)])
 
 
 def butterfly(values: list[Expr]) -> list[Expr]:
@@ -203,10 +220,11 @@ def multiply(
         if winograd.prefetch:
             prefetch_tiles(workload, winograd, buffers, places, block, part, j, shape)
         every = [(q, t, v) for q in range(2) for t in range(shape.tiles) for v in range(shape.vectors)]
-        both = {place: T.alloc_buffer((width,), "int32", scope="global") for place in every}
+        both = [unit.accumulators_of(shape.tiles, shape.vectors) for _ in range(2)]
         swap = T.alloc_buffer((width,), "int32", scope="global")
         for q, t, v in every:
-            T.buffer_store(both[q, t, v], buffers.start[block, part, j, q, T.ramp(width * v, 1, width)], [lanes])
+            start = buffers.start[block, part, j, q, T.ramp(width * v, 1, width)]
+            T.buffer_store(both[q][t][v], unit.spread(start, t), [lanes])
         for stage, rows in enumerate(((1, 2), (0, 3))):
             # the tile's callbacks are called before ``rows`` and ``stage`` change
             def activation(q: int, t: int, first: Expr, channels: int, rows: tuple[int, int] = rows) -> Expr:
@@ -215,19 +233,18 @@ def multiply(
             def weight(q: int, step: Expr, v: int, stage: int = stage) -> Expr:
                 return buffers.weight[block, part, j, stage, step, q, v, wide]
 
-            sums_of = [[[both[q, t, v] for v in range(shape.vectors)] for t in range(shape.tiles)] for q in range(2)]
-            tile = RegisterTile(sums_of, activation, weight)
+            tile = RegisterTile(both, activation, weight)
             multiply_steps(unit, unit.multiply, tile, shape.inputs // unit.group, winograd.unroll)
             if stage == 0:
                 for t in range(shape.tiles):
                     for v in range(shape.vectors):
-                        first, second = both[0, t, v], both[1, t, v]
+                        first, second = both[0][t][v], both[1][t][v]
                         T.buffer_store(swap, first[lanes] - second[lanes], [lanes])
                         T.buffer_store(first, first[lanes] + second[lanes], [lanes])
                         T.buffer_store(second, swap[lanes], [lanes])
         for q, t, v in every:
             place = [t, j * 2 + q, T.ramp((part * shape.vectors + v) * width, 1, width)]
-            T.buffer_store(sums, both[q, t, v][lanes], place)
+            T.buffer_store(sums, unit.channels_of(both[q], t, v), place)
 
 
 def transform_output(
@@ -237,17 +254,36 @@ def transform_output(
     """Combine columns and write the tile's four pixels, those that lie on the map."""
     row, column = (T.bind(part) for part in place)
     vectors = shape.block // shape.lanes
+    together = min(winograd.written or vectors, vectors)
+    if together == vectors:
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, (0, vectors), shape, extent)
+        return
+    whole = vectors // together
+    with T.serial(0, whole) as part:
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, (part * together, together), shape, extent)
+    if vectors % together:
+        rest = (whole * together, vectors % together)
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, rest, shape, extent)
+
+
+def write_tile(
+    workload: Convolution, winograd: WinogradUnit, buffers: Parameters, sums: Buffer, tile: Var, corner: tuple[Expr, Expr],
+    block: Expr, part: tuple[Expr | int, int], shape: Shape, extent: tuple[Expr, Expr],
+) -> None:  # fmt: skip
+    """Four pixels of ``part`` = (first, number) of the vectors of a block that begins with vector ``block``."""
+    first, count = part
     pixels: list[list[list[Expr]]] = [[[], []], [[], []]]
-    for v in range(vectors):
+    for v in range(count):
         for y in range(2):
-            m = [T.bind(sums[tile, j * 2 + y, T.ramp(shape.lanes * v, 1, shape.lanes)]) for j in range(4)]
+            at = T.ramp((first + v) * shape.lanes, 1, shape.lanes)
+            m = [T.bind(sums[tile, j * 2 + y, at]) for j in range(4)]
             pixels[y][0].append(T.bind(m[0] + m[1] + m[2]))
             pixels[y][1].append(T.bind(m[1] - m[2] - m[3]))
     for y in range(2):
         for x in range(2):
-            arguments = (workload, winograd.unit, buffers, pixels[y][x], row + y, column + x, block * vectors)
+            arguments = (workload, winograd.unit, buffers, pixels[y][x], corner[0] + y, corner[1] + x, block + first)
             if y == x == 0:
                 winograd.write(*arguments)
                 continue
-            with T.If(T.And(row + y < extent[0], column + x < extent[1])), T.Then():
+            with T.If(T.And(corner[0] + y < extent[0], corner[1] + x < extent[1])), T.Then():
                 winograd.write(*arguments)

@@ -10,6 +10,7 @@ from schedules.cpu.packing import direct_constants
 from schedules.cpu.unit import DotUnit, WriteVectors, write_each
 from schedules.workload import Constants, Convolution
 
+
 @dataclass(frozen=True)
 class WinogradUnit:
     """A vector unit and the sizes of its register tile.
@@ -24,6 +25,7 @@ class WinogradUnit:
         transformed: largest magnitude of a transformed activation, and of a transformed weight, that the unit multiplies.
         prefetch: whether fetching cache lines ahead pays.
         write: writes one pixel's vectors of one block.
+        written: at most so many vectors of a pixel are handed to ``write`` at once; None: a block's.
         order: packed output channels -> permutation of them that ``write`` expects in the accumulators.
         epilogue_constants: (workload, unit, constants) -> bounds, levels and padding for ``write``.
         levels_dtype: of the table among them.
@@ -39,6 +41,7 @@ class WinogradUnit:
     transformed: tuple[int, int]
     prefetch: bool = False
     write: WriteVectors = write_each
+    written: int | None = None
     order: Callable[[int], NDArray[np.int64]] = np.arange
     epilogue_constants: Callable[[Convolution, DotUnit, Constants], list[NDArray]] = direct_constants
     levels_dtype: str = "int8"
