@@ -2,6 +2,7 @@
 
 from schedules.arm.matrix import matrix_rule
 from schedules.arm.units import NEON, SDOT
+from schedules.arm.winograd4 import winograd4_rule
 from schedules.arm.winograd_units import I8MM_WINOGRAD, NEON_WINOGRAD, SDOT_WINOGRAD
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
@@ -15,5 +16,5 @@ I8MM_RULES: list[tuple[str, Rule]] = [
     ("winograd.smmla", winograd_rule(I8MM_WINOGRAD)), ("direct.smmla", matrix_rule), *SDOT_RULES,
 ]  # fmt: skip
 NEON_RULES: list[tuple[str, Rule]] = [
-    ("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON)), (GENERIC, GenericRule(NEON)),
+    ("winograd4.neon", winograd4_rule), ("winograd.neon", winograd_rule(NEON_WINOGRAD)), ("direct.neon", direct_rule(NEON)), (GENERIC, GenericRule(NEON)),
 ]  # fmt: skip

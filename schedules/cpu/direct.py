@@ -80,18 +80,18 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
 
 def declare_parameters(
     workload: Convolution, unit: DotUnit, extent: tuple[Expr | int, Expr | int], outputs: int, weight: tuple, start: tuple,
-    levels: tuple[int, str], **options: int,
+    levels: tuple[int, str], weight_dtype: str | None = None, **options: int,
 ) -> Parameters:  # fmt: skip
     """Parameters of a kernel that writes through an epilogue; shapes of ``weight`` and ``start``, size and type of ``levels``.
 
-    ``options`` go to the buffers of feature maps.
+    ``weight_dtype`` if the kernel multiplies others than the unit does; ``options`` go to the buffers of feature maps.
     """
     storage, (rows, columns) = unit.layout.storage, extent
     channels = stored_channels(workload, unit)
     features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
     parameters = Parameters(
         T.arg("source", feature_map((rows, columns, channels), storage, **options)),
-        T.arg("weight", T.buffer(weight, unit.weight_dtype)),
+        T.arg("weight", T.buffer(weight, weight_dtype or unit.weight_dtype)),
         T.arg("start", T.buffer(start, "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),

@@ -260,7 +260,8 @@ def transform_output(
         return
     whole = vectors // together
     with T.serial(0, whole) as part:
-        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, (part * together, together), shape, extent)
+        some = (part * together, together)
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, some, shape, extent)
     if vectors % together:
         rest = (whole * together, vectors % together)
         write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, rest, shape, extent)
