@@ -1,12 +1,13 @@
 """64-bit ARM vector units: smmla, sdot, and widening multiplies for CPUs without them."""
 
+from functools import cache
 from itertools import product
 
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
 from schedules.arm.narrow import to_integer, write_narrow
-from schedules.cpu.unit import DotUnit, RegisterTile, multiply_each
+from schedules.cpu.unit import DotUnit, Multiply, RegisterTile, multiply_each
 from schedules.workload import Layout
 
 LAYOUT = Layout("int8", 0, 4, 4, True)
@@ -44,8 +45,41 @@ def multiply_by_lane(unit: DotUnit, tile: RegisterTile, first: Expr, count: int)
 def widening_dot(total: Expr, activation: Expr, weight: Expr) -> Expr:
     """4 lanes of two int8 x int8 products each; a product fits int16, the pairwise sum goes to int32."""
     spread = T.reinterpret("int8x8", T.broadcast(T.reinterpret("int16", activation), 4))
-    products = T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.smull.v8i16", spread, weight)
+    return add_pairs(total, widening_product(spread, weight))
+
+
+def widening_product(activation: Expr, weight: Expr) -> Expr:
+    return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.smull.v8i16", activation, weight)
+
+
+def add_pairs(total: Expr, products: Expr) -> Expr:
+    """sadalp."""
     return total + T.call_llvm_pure_intrin("int32x4", "llvm.aarch64.neon.saddlp.v4i32.v8i16", products)
+
+
+def multiply_widening(together: int) -> Multiply:
+    """Multiplication that sums ``together`` products in every int16 lane before it adds them to int32."""
+
+    def multiply(unit: DotUnit, tile: RegisterTile, first: Expr, count: int) -> None:
+        if count != unit.unroll:
+            multiply_each(unit, tile, first, count)
+            return
+        every = T.ramp(0, 1, unit.lanes)
+        for matrix, pixels in enumerate(tile.sums):
+            words = []
+            for pixel in range(len(pixels)):
+                loaded = tile.activation(matrix, pixel, first * unit.group, count * unit.group)
+                words.append(T.bind(T.reinterpret(f"int16x{count}", loaded)))
+            for begin in range(0, count, together):
+                steps = range(begin, begin + together)
+                weights = [[T.bind(tile.weight(matrix, first + s, v)) for s in steps] for v in range(len(pixels[0]))]
+                for word, vectors in zip(words, pixels):
+                    spread = [T.bind(T.reinterpret("int8x8", T.Shuffle([word], [step] * 4))) for step in steps]
+                    for total, packed in zip(vectors, weights):
+                        products = [widening_product(value, weight) for value, weight in zip(spread, packed)]
+                        T.buffer_store(total, add_pairs(total[every], sum(products[1:], products[0])), [every])
+
+    return multiply
 
 
 def smmla(total: Expr, activations: Expr, weights: Expr) -> Expr:
@@ -87,6 +121,17 @@ I8MM = DotUnit(
     "smmla", 4, 8, "int8", LAYOUT, accumulators=24, max_vectors=4, dot=sdot, round=to_integer, unroll=2,
     multiply=multiply_pairs, pairs=True, spread=spread_pair, gather=gather_pair, write=write_narrow,
 )  # fmt: skip
-NEON = DotUnit(
-    "neon", 4, 2, "int8", LAYOUT, accumulators=16, max_vectors=4, dot=widening_dot, round=to_integer, write=write_narrow
-)
+
+
+@cache
+def neon_unit(products: int) -> DotUnit:
+    """Widening multiplies where an int16 lane holds the sum of ``products`` products."""
+    together = max(n for n in (1, 2, 4) if n <= products)
+    accumulators, vectors = (8, 2) if together == 4 else (12, 4)  # weights of 4 steps take more registers
+    return DotUnit(
+        "neon", 4, 2, "int8", LAYOUT, accumulators, vectors, dot=widening_dot, round=to_integer, unroll=4,
+        multiply=multiply_widening(together), write=write_narrow,
+    )  # fmt: skip
+
+
+NEON = neon_unit(1)

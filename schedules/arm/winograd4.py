@@ -25,7 +25,7 @@ from schedules.workload import Constants, Convolution, Kernel
 
 EDGE, SIDE = 4, 6  # pixels of a tile's side, and of what it reads
 POSITIONS, PIXELS = SIDE * SIDE, EDGE * EDGE
-TILES, VECTORS, GROUP = 6, 4, 8  # register tile; input channels of one load
+TILES, VECTORS, GROUP = 4, 4, 8  # register tile; input channels of one load
 TASK_CHUNKS = 8
 INVERSE_OF_9 = 954437177
 SCALED_G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 6]])
@@ -92,7 +92,8 @@ def winograd4_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFun
                     with T.serial(0, here) as tile:
                         with T.serial(0, vectors) as vector:
                             transform_output(buffers, sums, results, tile, vector, block * vectors)
-                        write_tile(workload, buffers, results, (places[0, tile], places[1, tile]), block, vectors, (height, width))
+                        place = (places[0, tile], places[1, tile])
+                        write_tile(workload, buffers, results, place, block, vectors, (height, width))
                 if buffers.codes is not None and workload.out_halo:
                     with T.serial(0, here) as tile, T.If(places[1, tile] == 0), T.Then():
                         with T.serial(0, T.min(EDGE, T.cast(height, "int32") - places[0, tile])) as y:
