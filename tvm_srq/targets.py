@@ -71,7 +71,7 @@ def arm_presets(name: str, system: str, triple: str) -> list[Preset]:
     """
     processors = (
         ("", "any 64-bit processor", llvm(triple, "generic", "+neon"), arm.NEON_RULES),
-        ("-a55", "dot products, in order (Cortex-A55)", llvm(triple, "cortex-a55"), arm.SDOT_RULES),
+        ("-a55", "dot products, in order (Cortex-A55)", llvm(triple, "cortex-a55"), arm.SDOT_IN_ORDER_RULES),
         ("-a76", "dot products (Cortex-A76 and later)", llvm(triple, "cortex-a76"), arm.SDOT_RULES),
         ("-x2", "8-bit matrix products (Cortex-X2, A510, A710 and later)", llvm(triple, "cortex-x2", *NO_SVE), arm.I8MM_RULES),
     )

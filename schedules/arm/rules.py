@@ -1,11 +1,12 @@
 """Kernels of the 64-bit ARM targets, best first."""
 
 from schedules.arm.matrix import matrix_rule
-from schedules.arm.units import NEON, SDOT, neon_unit
+from schedules.arm.units import NEON, neon_unit
 from schedules.arm.winograd4 import winograd4_rule
-from schedules.arm.winograd_units import I8MM_WINOGRAD, SDOT_WINOGRAD, neon_winograd
+from schedules.arm.winograd_units import I8MM_WINOGRAD, SDOT_IN_ORDER_WINOGRAD, SDOT_WINOGRAD, neon_winograd
 from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
+from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.generic.rule import GENERIC, GenericRule
 from schedules.registry import Rule
 from schedules.workload import Convolution, Kernel
@@ -25,9 +26,13 @@ def neon_winograd_rule(workload: Convolution) -> Kernel | str:
     return winograd_rule(neon_winograd(max(products, 1)))(workload)
 
 
-SDOT_RULES: list[tuple[str, Rule]] = [
-    ("winograd.sdot", winograd_rule(SDOT_WINOGRAD)), ("direct.sdot", direct_rule(SDOT)), (GENERIC, GenericRule(SDOT)),
-]  # fmt: skip
+def sdot_rules(winograd: WinogradUnit) -> list[tuple[str, Rule]]:
+    """Those of one core's register tiles."""
+    unit = winograd.unit
+    return [("winograd.sdot", winograd_rule(winograd)), ("direct.sdot", direct_rule(unit)), (GENERIC, GenericRule(unit))]
+
+
+SDOT_RULES, SDOT_IN_ORDER_RULES = sdot_rules(SDOT_WINOGRAD), sdot_rules(SDOT_IN_ORDER_WINOGRAD)
 I8MM_RULES: list[tuple[str, Rule]] = [
     ("winograd.smmla", winograd_rule(I8MM_WINOGRAD)), ("direct.smmla", matrix_rule), *SDOT_RULES,
 ]  # fmt: skip

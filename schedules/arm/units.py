@@ -1,5 +1,6 @@
 """64-bit ARM vector units: smmla, sdot, and widening multiplies for CPUs without them."""
 
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -117,6 +118,8 @@ SDOT = DotUnit(
     "sdot", 4, 4, "int8", LAYOUT, accumulators=24, max_vectors=4, dot=sdot, round=to_integer, unroll=4,
     multiply=multiply_by_lane, write=write_narrow,
 )  # fmt: skip
+# for cores that issue in order LLVM fetches operands early, and unrolls: that needs registers
+SDOT_IN_ORDER = replace(SDOT, accumulators=20)
 I8MM = DotUnit(
     "smmla", 4, 8, "int8", LAYOUT, accumulators=24, max_vectors=4, dot=sdot, round=to_integer, unroll=2,
     multiply=multiply_pairs, pairs=True, spread=spread_pair, gather=gather_pair, write=write_narrow,

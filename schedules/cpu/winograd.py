@@ -91,8 +91,8 @@ def winograd_convolution(workload: Convolution, winograd: WinogradUnit):  # noqa
         tiles = T.bind(across * T.cast(T.ceildiv(height, 2), "int32"))
         chunks = T.bind(T.ceildiv(tiles, shape.tiles))
         with T.parallel(0, T.ceildiv(chunks, TASK_CHUNKS)) as task:
-            paired = 2 if unit.pairs else 1
-            shape_of_input = (16, shape.tiles // paired, shape.inputs * paired)
+            paired, span = 2 if unit.pairs else 1, span_of(shape, winograd)
+            shape_of_input = (16, shape.inputs // span, shape.tiles // paired, span * paired)
             transformed = T.alloc_buffer(shape_of_input, unit.layout.storage, scope="global")
             sums = T.alloc_buffer((shape.tiles, 8, shape.block), "int32", scope="global")
             places = T.alloc_buffer((2, shape.tiles), "int32", scope="global")
@@ -144,8 +144,8 @@ def transform_input(
     the top bit of the four values in rows and columns 2 and 3 adds 128 to every result, which makes it unsigned again.
     Values outside the map (odd heights and widths) only reach results outside it, so any row or column does for them.
     """
-    layout = winograd.unit.layout
-    lanes = np.gcd(shape.inputs, winograd.input_bytes // np.dtype(layout.storage).itemsize).item()
+    unit, layout = winograd.unit, winograd.unit.layout
+    lanes = input_lanes(shape, winograd)
     offset = workload.in_halo - 1
     with T.serial(0, shape.tiles) as tile, T.serial(0, shape.inputs // lanes) as vector:
         channels = T.ramp(vector * lanes, 1, lanes)
@@ -161,20 +161,37 @@ def transform_input(
             columns.append(butterfly(values))
         for i in range(4):
             for j, value in enumerate(butterfly([column[i] for column in columns])):
-                store_transformed(winograd.unit, transformed, value, (j * 4 + i, tile, vector * lanes), lanes)
+                store_transformed(unit, transformed, value, (j * 4 + i, tile, vector * lanes), lanes, span_of(shape, winograd))
 
 
-def store_transformed(unit: DotUnit, transformed: Buffer, value: Expr, at: tuple[int, Expr, Expr], lanes: int) -> None:
+def input_lanes(shape: Shape, winograd: WinogradUnit) -> int:
+    """Channels of one vector of the input transform."""
+    return int(np.gcd(shape.inputs, winograd.input_bytes // np.dtype(winograd.unit.layout.storage).itemsize))
+
+
+def span_of(shape: Shape, winograd: WinogradUnit) -> int:
+    """Channels of a tile that lie together, the next tile's behind them: what a register tile loads at once, or all."""
+    unit, span = winograd.unit, winograd.unit.group * winograd.unit.unroll
+    together = unit.unroll > 1 and not unit.pairs and shape.inputs % span == 0 and span % input_lanes(shape, winograd) == 0
+    return span if together else shape.inputs
+
+
+def store_transformed(
+    unit: DotUnit, transformed: Buffer, value: Expr, at: tuple[int, Expr, Expr], lanes: int, span: int
+) -> None:
     """Store ``lanes`` channels of a tile's value; where tiles are multiplied in pairs, a pair's groups lie beside each other."""
     position, tile, first = at
     if not unit.pairs:
-        T.buffer_store(transformed, value, [position, tile, T.ramp(first, 1, lanes)])
+        place = [position, 0, tile, T.ramp(first, 1, lanes)]
+        if int(transformed.shape[1]) > 1:
+            place = [position, T.truncdiv(first, span), tile, T.ramp(T.truncmod(first, span), 1, lanes)]
+        T.buffer_store(transformed, value, place)
         return
     group, dtype = unit.group, f"{unit.layout.storage}x{unit.group}"
     parts = [value] if lanes == group else [T.vectorlow(dtype, value), T.vectorhigh(dtype, value)]
     for number, part in enumerate(parts):
         place = (first + number * group) * 2 + T.truncmod(tile, 2) * group
-        T.buffer_store(transformed, part, [position, T.truncdiv(tile, 2), T.ramp(place, 1, group)])
+        T.buffer_store(transformed, part, [position, 0, T.truncdiv(tile, 2), T.ramp(place, 1, group)])
 
 
 def butterfly(values: list[Expr]) -> list[Expr]:
@@ -228,7 +245,10 @@ def multiply(
         for stage, rows in enumerate(((1, 2), (0, 3))):
             # the tile's callbacks are called before ``rows`` and ``stage`` change
             def activation(q: int, t: int, first: Expr, channels: int, rows: tuple[int, int] = rows) -> Expr:
-                return transformed[j * 4 + rows[q], t, T.ramp(first, 1, channels)]
+                span = span_of(shape, winograd)
+                if span == shape.inputs:
+                    return transformed[j * 4 + rows[q], 0, t, T.ramp(first, 1, channels)]
+                return transformed[j * 4 + rows[q], T.truncdiv(first, span), t, T.ramp(T.truncmod(first, span), 1, channels)]
 
             def weight(q: int, step: Expr, v: int, stage: int = stage) -> Expr:
                 return buffers.weight[block, part, j, stage, step, q, v, wide]
