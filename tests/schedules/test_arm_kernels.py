@@ -13,8 +13,10 @@ from test_cpu_kernels import STYLES, WORKLOADS, workloads
 from schedules.workload import Convolution, Kernel
 from tvm_srq.targets import PRESETS
 
-CPUS = {"aarch64-linux": "cortex-a53", "aarch64-linux-a76": "cortex-a76", "aarch64-linux-x2": "max"}
-RULES = [(name, rule) for name in CPUS for rule, _ in PRESETS[name].rules if rule != "generic"]
+CPUS = {"aarch64-linux": "cortex-a53", "aarch64-linux-a55": "cortex-a76", "aarch64-linux-a76": "cortex-a76",
+        "aarch64-linux-x2": "max"}  # fmt: skip
+RULES = [(name, rule) for name in CPUS for rule, _ in PRESETS[name].rules
+         if rule != "generic" and not (name.endswith("x2") and rule.endswith("sdot"))]  # fmt: skip
 pytestmark = pytest.mark.arm
 
 
@@ -45,7 +47,7 @@ def test_typical_and_extreme_layers(make):
                 check(kernel, random_case(kernel.workload, 5, 9, 1, Style(codes, weights, skip="highest")))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.data(), st.integers(1, 20), st.integers(1, 40), st.integers(0, 2**32), STYLES, st.booleans())
 def test_any_size_and_values(make, data, short, long, seed, style, tall):
     kernel = data.draw(st.sampled_from([kernel for workload in WORKLOADS if (kernel := make(workload)) is not None]))
