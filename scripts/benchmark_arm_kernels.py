@@ -125,30 +125,34 @@ def modelled_cycles(loop: Loop, processor: str, iterations: int = 200) -> float:
     return int(re.search(r"Total Cycles:\s+(\d+)", result.stdout)[1]) / iterations  # type: ignore[index]
 
 
+def layer(channels: int, precision: str) -> Convolution:
+    """A 3x3 convolution in the middle of a network."""
+    codes, weights = LAYERS[precision]
+    return Convolution(channels, channels, 3, in_halo=1, out_halo=1, codes="table", in_magnitude=codes,
+                       weight_magnitude=weights, packable=True)  # fmt: skip
+
+
 def rows(channels: int) -> list[str]:
     """The table."""
     head = f"{'target':18} {'layer':5} {'kernel':15} {'macs':>5} {'instr':>5} {'dots':>4} {'loads':>5} {'spills':>6}  processor  "
     lines = [head + "cycles  macs/cycle  effective"]
     for name, processor in PROCESSORS.items():
-        for layer, (codes, weights) in LAYERS.items():
-            workload = Convolution(channels, channels, 3, in_halo=1, out_halo=1, codes="table", in_magnitude=codes,
-                                   weight_magnitude=weights, packable=True)  # fmt: skip
+        for precision in LAYERS:
             for rule, build in PRESETS[name].rules:
-                kernel = build(workload)
+                kernel = build(layer(channels, precision))
                 if rule == "generic" or not isinstance(kernel, Kernel):
                     continue
                 loop = max(innermost_loops(disassemble(kernel, PRESETS[name])), key=lambda loop: loop.macs)
-                lines.append(row(name, processor, layer, kernel, loop))
+                lines.append(row(name, processor, precision, kernel, loop))
     return lines
 
 
-def row(name: str, processor: str, layer: str, kernel: Kernel, loop: Loop) -> str:
+def row(name: str, processor: str, precision: str, kernel: Kernel, loop: Loop) -> str:
     cycles, dots = modelled_cycles(loop, processor), sum(i.macs > 0 for i in loop.body)
     saving = 4.0 if kernel.name.startswith("winograd4") else 2.25 if kernel.name.startswith("winograd") else 1.0
-    return (
-        f"{name:18} {layer:5} {kernel.name:15} {loop.macs:5} {len(loop.body):5} {dots:4} {loop.count('ld'):5} {loop.spills:6}  "
-        f"{processor:10} {cycles:6.1f}  {loop.macs / cycles:10.1f}  {saving * loop.macs / cycles:9.1f}"
-    )
+    counts = f"{loop.macs:5} {len(loop.body):5} {dots:4} {loop.count('ld'):5} {loop.spills:6}"
+    speed = f"{cycles:6.1f}  {loop.macs / cycles:10.1f}  {saving * loop.macs / cycles:9.1f}"
+    return f"{name:18} {precision:5} {kernel.name:15} {counts}  {processor:10} {speed}"
 
 
 def main() -> None:

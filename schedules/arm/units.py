@@ -130,7 +130,7 @@ I8MM = DotUnit(
 def neon_unit(products: int) -> DotUnit:
     """Widening multiplies where an int16 lane holds the sum of ``products`` products."""
     together = max(n for n in (1, 2, 4) if n <= products)
-    accumulators, vectors = (8, 2) if together == 4 else (12, 4)  # weights of 4 steps take more registers
+    accumulators, vectors = {1: (16, 4), 2: (10, 2), 4: (8, 2)}[together]  # weights of more steps take more registers
     return DotUnit(
         "neon", 4, 2, "int8", LAYOUT, accumulators, vectors, dot=widening_dot, round=to_integer, unroll=4,
         multiply=multiply_widening(together), write=write_narrow,
