@@ -4,8 +4,8 @@
 
 For a 3x3 convolution of 64 to 64 channels at W4A4 and W8A8, every rule of every ARM target: the kernel's largest innermost
 loop (its dot products), how many instructions it has and of which kind, and the cycles of one iteration as llvm-mca models them.
-A model knows pipelines and latencies, but neither caches nor memory, and it takes an in-order core's word for its own
-schedule: cycles are a way to compare kernels, not a speed. Needs Debian's llvm and binutils-aarch64-linux-gnu.
+"effective" counts multiply-adds as a direct convolution has them. A model knows pipelines and latencies, but neither caches nor
+memory: cycles are a way to compare kernels, not a speed. Needs Debian's llvm-19 and binutils-aarch64-linux-gnu.
 """
 
 import argparse
@@ -22,8 +22,10 @@ from schedules.workload import Convolution, Kernel
 from tvm_srq.errors import UserError
 from tvm_srq.targets import PRESETS, Preset
 
-PROCESSORS = {"aarch64-linux": "cortex-a55", "aarch64-linux-a55": "cortex-a55", "aarch64-linux-a76": "cortex-a76",
-              "aarch64-linux-x2": "cortex-x2"}  # fmt: skip
+PROCESSORS = {"aarch64-linux": "cortex-a55", "aarch64-linux-a55": "cortex-a55", "aarch64-linux-a76": "neoverse-n1",
+              "aarch64-linux-x2": "neoverse-n2"}  # fmt: skip
+"""Whose model is taken. LLVM has none of the A53, A76 and X2: the N1 is the A76 for servers, the N2 is near the X2."""
+OLDEST = 16  # LLVM with models of the Neoverse cores
 LAYERS = {"W4A4": (31, 7), "W8A8": (255, 127)}  # largest codes and weights
 PRODUCTS = {"sdot": 16, "smmla": 32, "usmmla": 32, "smull": 8, "smull2": 8, "smlal": 8, "smlal2": 8}
 """Multiply-adds of an instruction on bytes; on 16-bit operands half as many."""
@@ -67,11 +69,21 @@ class Loop:
         )
 
 
-def require_tools() -> None:
-    """Raises UserError if LLVM's tools are missing."""
-    for tool, package in (("llvm-mca", "llvm"), ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu")):
-        if shutil.which(tool) is None:
-            raise UserError(f"{tool} is not installed; install Debian's {package}")
+def find_model() -> str:
+    """The newest llvm-mca that knows the processors.
+
+    Raises:
+        UserError: there is none, or no disassembler.
+    """
+    if shutil.which("aarch64-linux-gnu-objdump") is None:
+        raise UserError("aarch64-linux-gnu-objdump is not installed; install Debian's binutils-aarch64-linux-gnu")
+    for name in [*(f"llvm-mca-{version}" for version in range(OLDEST + 14, OLDEST - 1, -1)), "llvm-mca"]:
+        if shutil.which(name) is not None:
+            shown = subprocess.run([name, "--version"], capture_output=True, text=True).stdout
+            version = re.search(r"LLVM version (\d+)", shown)
+            if version is not None and int(version[1]) >= OLDEST:
+                return name
+    raise UserError(f"llvm-mca of LLVM {OLDEST} or later is not installed; install Debian's llvm-19")
 
 
 def disassemble(kernel: Kernel, preset: Preset) -> list[Instruction]:
@@ -117,10 +129,10 @@ def innermost_loops(code: list[Instruction]) -> list[Loop]:
     return [Loop(code[first : last + 1]) for first, last in inner]
 
 
-def modelled_cycles(loop: Loop, processor: str, iterations: int = 200) -> float:
+def modelled_cycles(model: str, loop: Loop, processor: str, iterations: int = 200) -> float:
     """Cycles of an iteration, as llvm-mca models them."""
     lines = [f"{i.name} {JUMP.sub('.', i.operands)}" for i in loop.body]
-    arguments = ["llvm-mca", "-mtriple=aarch64", f"-mcpu={processor}", "-mattr=+dotprod,+i8mm", f"-iterations={iterations}"]
+    arguments = [model, "-mtriple=aarch64", f"-mcpu={processor}", "-mattr=+dotprod,+i8mm", f"-iterations={iterations}"]
     result = subprocess.run(arguments, input="\n".join(lines), capture_output=True, text=True, check=True)
     return int(re.search(r"Total Cycles:\s+(\d+)", result.stdout)[1]) / iterations  # type: ignore[index]
 
@@ -132,10 +144,10 @@ def layer(channels: int, precision: str) -> Convolution:
                        weight_magnitude=weights, packable=True)  # fmt: skip
 
 
-def rows(channels: int) -> list[str]:
-    """The table."""
-    head = f"{'target':18} {'layer':5} {'kernel':15} {'macs':>5} {'instr':>5} {'dots':>4} {'loads':>5} {'spills':>6}  processor  "
-    lines = [head + "cycles  macs/cycle  effective"]
+def rows(channels: int, model: str) -> list[str]:
+    """The table, cycles by the program ``model``."""
+    names = f"{'target':18} {'layer':5} {'kernel':15} {'macs':>5} {'instr':>5} {'dots':>4} {'loads':>5} {'spills':>6}"
+    lines = [f"{names}  {'model':11} cycles  macs/cycle  effective"]
     for name, processor in PROCESSORS.items():
         for precision in LAYERS:
             for rule, build in PRESETS[name].rules:
@@ -143,16 +155,17 @@ def rows(channels: int) -> list[str]:
                 if rule == "generic" or not isinstance(kernel, Kernel):
                     continue
                 loop = max(innermost_loops(disassemble(kernel, PRESETS[name])), key=lambda loop: loop.macs)
-                lines.append(row(name, processor, precision, kernel, loop))
+                cycles = modelled_cycles(model, loop, processor)
+                lines.append(row(name, processor, precision, kernel, loop, cycles))
     return lines
 
 
-def row(name: str, processor: str, precision: str, kernel: Kernel, loop: Loop) -> str:
-    cycles, dots = modelled_cycles(loop, processor), sum(i.macs > 0 for i in loop.body)
+def row(name: str, processor: str, precision: str, kernel: Kernel, loop: Loop, cycles: float) -> str:
+    dots = sum(i.macs > 0 for i in loop.body)
     saving = 4.0 if kernel.name.startswith("winograd4") else 2.25 if kernel.name.startswith("winograd") else 1.0
     counts = f"{loop.macs:5} {len(loop.body):5} {dots:4} {loop.count('ld'):5} {loop.spills:6}"
     speed = f"{cycles:6.1f}  {loop.macs / cycles:10.1f}  {saving * loop.macs / cycles:9.1f}"
-    return f"{name:18} {precision:5} {kernel.name:15} {counts}  {processor:10} {speed}"
+    return f"{name:18} {precision:5} {kernel.name:15} {counts}  {processor:11} {speed}"
 
 
 def main() -> None:
@@ -160,10 +173,10 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=64)
     parsed = parser.parse_args()
     try:
-        require_tools()
+        model = find_model()
     except UserError as error:
         raise SystemExit(str(error)) from error
-    print("\n".join(rows(parsed.channels)))
+    print("\n".join(rows(parsed.channels, model)))
 
 
 if __name__ == "__main__":
