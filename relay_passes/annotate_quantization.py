@@ -48,6 +48,8 @@ def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: Lay
         attributes |= {"bits": layer.input.bits, "step": step, "low": layer.input.low, "levels": levels}
         if layer.equalization is not None:
             attributes["equalization"] = [float(factor) for factor in layer.equalization]
+        if layer.zero_point is not None:
+            attributes["zero_point"] = [int(value) for value in layer.zero_point]
     else:
         step, attributes = 1.0, {**attributes, "picture": 1}
     codes = rewriter.emit(call("srq.quantize", [source], relax.TensorType(source.ty.shape, "int16"), **attributes))

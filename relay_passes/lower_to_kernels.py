@@ -117,7 +117,9 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
             f"{MAX_TABLE} at most; quantize again with --activation-magnitude 31"
         )
     padding = np.array([int(v) for v in attributes["padding"]], np.int16)
-    constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio)
+    zeros = [int(v) for v in attributes["zero_point"]] if "zero_point" in attributes.keys() else []  # noqa: SIM118
+    zero_point = np.array(zeros, np.int16)
+    constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio, zero_point)
     workload = Convolution(
         in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
         reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
@@ -128,7 +130,7 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
         codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
         writes_picture=not has_codes, in_magnitude=rounded_up(max(abs(low_in), abs(high_in)), (31, 127, 255)),
         weight_magnitude=rounded_up(int(np.abs(weight.astype(np.int16)).max()), (7, 14, 127)),
-        packable=is_packable(constants, has_codes and not uniform),
+        packable=is_packable(constants, has_codes and not uniform), zero_points=bool(zero_point.any()),
     )  # fmt: skip
     return workload, constants
 
@@ -139,6 +141,7 @@ def rounded_up(value: int, classes: tuple[int, ...]) -> int:
 
 
 def clipping_bends(constants: Constants, direct: bool) -> bool:
-    """Whether a ReLU is nothing but the clipping of codes at 0: then negative accumulators need no multiplier of their own."""
+    """Whether a ReLU is nothing but the clipping of codes at a real zero: then one multiplier serves all accumulators."""
     relu = not constants.negative.any() and bool((constants.positive >= 0).all())
-    return relu and direct and len(constants.levels) > 0 and constants.low == 0
+    zero = constants.zero_point if len(constants.zero_point) else np.zeros(1, np.int16)
+    return relu and direct and len(constants.levels) > 0 and bool((zero == constants.low).all())

@@ -1,6 +1,6 @@
 """Realize: each annotated convolution and what follows it becomes one ``srq.convolution`` in integers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from relay_passes.operators import affine_of, call, constant, is_call
 from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
 from tvm_srq.fusion import FusedResults, Result
-from tvm_srq.requantize import accumulator, code_steps, fold_picture, multipliers, stream_ratios
+from tvm_srq.requantize import accumulator, code_steps, fold_picture, multipliers, stream_ratios, without_zero_point
 
 PASS_THROUGH = ("relax.round", "relax.clip", "relax.permute_dims", "relax.squeeze", "relax.reshape", "relax.astype",
                 "relax.expand_dims", "relax.minimum", "relax.maximum")  # fmt: skip
@@ -164,6 +164,10 @@ def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) ->
         levels = [int(level) for level in layer.quantize.attrs["levels"]]
         source, in_low, in_high = layer.source.outputs["codes"], min(levels), max(levels)
     constants = accumulator(layer.weight, affine)
+    zero_point = zero_point_of(layer.quantize.attrs)
+    if zero_point is not None:
+        padding = zero_point
+        constants = replace(constants, start=without_zero_point(constants.start, constants.weight, zero_point))
     attributes, step, kinds = results(layer)
     slope = np.ones(len(constants.unit)) if layer.slope is None else layer.slope
     positive, negative = multipliers(constants.unit, step, slope)
@@ -195,6 +199,9 @@ def results(layer: Convolution) -> tuple[dict, float | NDArray[np.float64], list
     if not all(same_quantizer(first, other) for other in quantizers):
         raise UserError(f"layer {layer.layer} feeds convolutions with different quantizers; that is not supported")
     attributes = {"low": int(first["low"]), "levels": levels}
+    zero_point = zero_point_of(first)
+    if zero_point is not None:
+        attributes["zero_point"] = [int(value) for value in zero_point]
     if not layer.in_stream:
         return attributes, steps_of_codes(layer, layer.shuffle), ["codes"]
     kinds = ["stream", "codes"] if layer.added_later else ["codes"]
@@ -221,13 +228,20 @@ def equalization_of(quantize: ir.Attrs) -> NDArray[np.float32] | None:
     return np.array([float(factor) for factor in quantize["equalization"]], np.float32)
 
 
+def zero_point_of(quantize: ir.Attrs) -> NDArray[np.int16] | None:
+    if "zero_point" not in quantize.keys():  # noqa: SIM118
+        return None
+    return np.array([int(value) for value in quantize["zero_point"]], np.int16)
+
+
 def same_quantizer(first: ir.Attrs, second: ir.Attrs) -> bool:
     """Whether two ``srq.quantize`` make the same codes of the same tensor."""
     levels = [[int(level) for level in quantize["levels"]] for quantize in (first, second)]
-    equalizations = [equalization_of(quantize) for quantize in (first, second)]
+    factors = [equalization_of(quantize) for quantize in (first, second)]
+    zeros = [zero_point_of(quantize) for quantize in (first, second)]
     return (
         first["step"] == second["step"] and first["low"] == second["low"] and levels[0] == levels[1]
-        and np.array_equal(*equalizations)
+        and np.array_equal(*factors) and np.array_equal(*zeros)
     )
 
 

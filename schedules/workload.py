@@ -1,7 +1,7 @@
 """What a kernel is asked to do, what it gives back, and how feature maps lie in a target's memory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,7 @@ class Convolution:
         in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
         packable: proved from the constants: every value fits int32 before it is clipped, and the indices of a table fit six
             bits and a signed byte. So results may be clipped by saturating pack instructions.
+        zero_points: the (uniform) output codes of some channel stand for a real zero by another value than m = 0.
     """
 
     in_channels: int
@@ -91,6 +92,7 @@ class Convolution:
     in_magnitude: int = 255
     weight_magnitude: int = 127
     packable: bool = False
+    zero_points: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,10 @@ class Constants:
         start: (O,) int32, in terms of decoded values m (not of stored bytes).
         positive, negative: (O,) float32 multipliers.
         in_low, in_high: range of the input's decoded values (0, 255 for the picture); gives its storage shift.
-        padding: (I,) int16, decoded value outside the picture: zeros, or the padding colour.
+        padding: (I,) int16, decoded value outside the picture: zeros, the input's zero points, or the padding colour.
         low: smallest fine index of the output codes (0 if none).
         levels: int16, decoded value of fine index low + i (empty if no codes).
+        zero_point: (O / shuffle**2,) int16, m of a real zero in every output channel's codes, or empty for zeros.
         ratio: (O / shuffle**2,) float32, stream step / code step of every output channel (empty unless ``from_stream``).
     """
 
@@ -118,6 +121,11 @@ class Constants:
     low: int
     levels: NDArray[np.int16]
     ratio: NDArray[np.float32]
+    zero_point: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+
+    def outside(self, channels: int) -> NDArray[np.int64]:
+        """(channels,) decoded output codes of a real zero, 0 in channels that are padding."""
+        return np.pad(self.zero_point.astype(np.int64), (0, channels - len(self.zero_point)))
 
 
 def is_packable(constants: Constants, table: bool) -> bool:

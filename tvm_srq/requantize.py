@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.affine import Affine
+from tvm_srq.spec import per_weight
 
 MAX_START = 2**23  # the accumulator's start value stays exact in float32 and far from int32 overflow
 STREAM_MIN, STREAM_MAX = -32768, 32767
@@ -44,6 +45,12 @@ def accumulator(weight: NDArray[np.int8], affine: Affine) -> Accumulator:
         ratio = (unit / raised).reshape(-1, *[1] * (weight.ndim - 1))
         weight = np.rint(weight * ratio).astype(np.int8)
     return Accumulator(weight, np.rint(offset / raised).astype(np.int32), raised)
+
+
+def without_zero_point(start: NDArray[np.int32], weight: NDArray[np.int8], zero_point: NDArray[np.int16]) -> NDArray[np.int32]:
+    """(O,) starts of sums over codes whose real zero is ``zero_point``, (input channels,): less what the zero points add."""
+    sums = (weight.astype(np.int64) * per_weight(zero_point.astype(np.int64), weight.shape)).sum((1, 2, 3))
+    return (start - sums).astype(np.int32)
 
 
 def code_steps(step: float, equalization: NDArray | None, channels: int, shuffle: int = 1) -> NDArray[np.float64]:

@@ -67,6 +67,8 @@ class LayerSpec:
             and the weights carry the inverse, so that channels of very different ranges use all codes.
         correction: (O,) float32, real, added to the sum of products (before bias and batch norm), or None.
         weight_limit: the largest code the weights may have, or None: 2**(weight_bits - 1) - 1.
+        zero_point: (input channels,) int16 within the quantizer's range, or None for zeros: the decoded value that stands for a
+            real zero, so that channels of one sign use all codes too. Uniform quantizers only.
     """
 
     weight: NDArray[np.int8]
@@ -77,6 +79,12 @@ class LayerSpec:
     equalization: NDArray[np.float32] | None = None
     correction: NDArray[np.float32] | None = None
     weight_limit: int | None = None
+    zero_point: NDArray[np.int16] | None = None
+
+    def __post_init__(self) -> None:
+        if self.zero_point is not None:
+            assert isinstance(self.input, GridQuantizer) and self.input.uniform
+            assert self.input.low <= self.zero_point.min() and self.zero_point.max() <= self.input.high
 
     @property
     def weight_magnitude(self) -> int:

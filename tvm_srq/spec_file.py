@@ -14,7 +14,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_file
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
-FORMAT = "srq-2"
+FORMAT = "srq-3"
 
 
 def pack_codes(codes: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
@@ -46,6 +46,8 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
         }
         if layer.equalization is not None:
             tensors[f"layers/{name}/equalization"] = layer.equalization
+        if layer.zero_point is not None:
+            tensors[f"layers/{name}/zero_point"] = layer.zero_point
         if layer.correction is not None:
             tensors[f"layers/{name}/correction"] = layer.correction
         if layer.weight_limit is not None:
@@ -100,7 +102,7 @@ def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
         equalization, correction = (tensors.get(f"layers/{name}/{key}") for key in ("equalization", "correction"))
         layers[name] = LayerSpec(
             weight, tensors[f"layers/{name}/scale"], bits, quantizer, description["stream_step"], equalization, correction,
-            description.get("weight_limit"),
+            description.get("weight_limit"), tensors.get(f"layers/{name}/zero_point"),
         )  # fmt: skip
     prefix = "parameters/"
     parameters = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -22,8 +22,8 @@ class Parameters:
         source: (H + 2 * in_halo, W + 2 * in_halo, channels) codes.
         weight: (O / block, k * k, I / group, vectors, lanes * group).
         start: (O,) int32, O padded. positive, negative: (O,) float32.
-        ratio: (channels,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
-        levels: (TABLE_ENTRIES,) stored levels. padding: (1,) the stored form of m = 0, for the output's halo.
+        ratio: (channels,) float32. bounds: (3,) or (5,) int32, see ``packing.code_bounds``.
+        levels: (TABLE_ENTRIES,) stored levels. padding: (channels,) the stored form of a real zero, for the output's halo.
         skip, stream: (H * r, W * r, channels) int16. codes: with halo. picture: (H * r, W * r, 3) uint8.
     """
 
@@ -96,9 +96,9 @@ def declare_parameters(
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),
         T.arg("ratio", T.buffer((features,), "float32")),
-        T.arg("bounds", T.buffer((3,), "int32")),
+        T.arg("bounds", T.buffer((5 if workload.zero_points else 3,), "int32")),
         T.arg("levels", T.buffer((levels[0],), levels[1])),
-        T.arg("padding", T.buffer((1,), storage)),
+        T.arg("padding", T.buffer((features,), storage)),
     )
     height, width = (size * workload.shuffle for size in (rows - 2 * workload.in_halo, columns - 2 * workload.in_halo))
     if workload.adds_skip and not workload.in_place:

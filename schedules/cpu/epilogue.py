@@ -85,10 +85,15 @@ def position(
 def write_codes(
     workload: Convolution, unit: DotUnit, buffers: Parameters, value: Expr, at: list[Expr]
 ) -> None:
-    """Fine indices -> stored codes, by adding an offset (uniform) or through the table of levels."""
+    """Fine indices -> stored codes, by adding an offset or zero points (uniform) or through the table of levels."""
     lanes, storage = unit.lanes, f"{unit.layout.storage}x{unit.lanes}"
     *pixel, channel = at
     where = [*pixel, T.ramp(channel, 1, lanes)]
+    if workload.zero_points:
+        total = value + T.cast(buffers.padding[where[-1]], f"int32x{lanes}")
+        low, high = (T.broadcast(buffers.bounds[end], lanes) for end in (3, 4))
+        T.buffer_store(buffers.codes, T.cast(clamp(total, low, high), storage), where)
+        return
     if workload.codes == "uniform":
         T.buffer_store(buffers.codes, T.cast(value + T.broadcast(buffers.bounds[2], lanes), storage), where)
         return

@@ -21,5 +21,5 @@ def fill_halo_columns(workload: Convolution, unit: DotUnit, buffers: Parameters,
     vectors = unit.layout.padded(workload.out_channels // factor**2) // unit.lanes
     for begin in (0, width * factor + halo):
         with T.serial(0, factor) as y, T.serial(0, halo) as x, T.serial(0, vectors) as vector:
-            at = [row * factor + halo + y, begin + x, T.ramp(vector * unit.lanes, 1, unit.lanes)]
-            T.buffer_store(buffers.codes, T.broadcast(buffers.padding[0], unit.lanes), at)
+            channels = T.ramp(vector * unit.lanes, 1, unit.lanes)
+            T.buffer_store(buffers.codes, buffers.padding[channels], [row * factor + halo + y, begin + x, channels])

@@ -65,14 +65,29 @@ def direct_constants(workload: Convolution, unit: DotUnit, constants: Constants)
     """bounds, levels, padding: what the epilogue needs of the output codes."""
     low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
     shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
-    bounds = np.array([low, high, unit.layout.bias - shift], np.int32)
-    return [bounds, stored_levels(constants.levels, unit, shift), unit.layout.store(np.zeros(1), shift)]
+    outside = unit.layout.store(constants.outside(output_channels(workload, unit)), shift)
+    return [code_bounds(workload, low, high, unit.layout.bias - shift), stored_levels(constants.levels, unit, shift), outside]
+
+
+def code_bounds(workload: Convolution, low: int, high: int, offset: int) -> NDArray[np.int32]:
+    """(3,) or (5,) int32: ends of the fine indices, what is added to them for storage, ends of what is stored.
+
+    With zero points the fine indices' ends differ by channel; then these are clipped to the widest of them first, and to the
+    ends of what is stored once a zero point is added.
+    """
+    if not workload.zero_points:
+        return np.array([low, high, offset], np.int32)
+    return np.array([low - high, high - low, offset, low + offset, high + offset], np.int32)
+
+
+def output_channels(workload: Convolution, unit: DotUnit) -> int:
+    """Channels of the output in memory."""
+    return unit.layout.padded(workload.out_channels // workload.shuffle**2)
 
 
 def stored_ratio(workload: Convolution, unit: DotUnit, ratio: NDArray[np.float32]) -> NDArray[np.float32]:
     """(padded output channels,) float32."""
-    channels = unit.layout.padded(workload.out_channels // workload.shuffle**2)
-    return np.pad(ratio, (0, channels - len(ratio))).astype(np.float32)
+    return np.pad(ratio, (0, output_channels(workload, unit) - len(ratio))).astype(np.float32)
 
 
 def spread(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -21,8 +21,9 @@ class Parameters:
         source: (H, W, channels) int8 codes.
         weight: (blocks, steps, words) int32, four int8 weights to a word: see ``packing.tile_weights``.
         start: (O,) int32, O packed. positive, negative: (O,) float32.
-        ratio: (features,) float32. bounds: (3,) int32: low, high, and what is added to m for storage.
+        ratio: (features,) float32. bounds: (3,) or (5,) int32, see ``schedules.cpu.packing.code_bounds``.
         levels: (TABLE_ENTRIES,) int8 stored levels. padding: (channels,) int8, what lies outside the picture.
+        zeros: (features,) int8, the stored form of a real zero in the output's codes.
         skip, stream: (H * r, W * r, features) int16, the same buffer if ``in_place``. codes: (H * r, W * r, features) int8.
         picture: (H * r, W * r, 3) uint8.
     """
@@ -36,6 +37,7 @@ class Parameters:
     bounds: Buffer
     levels: Buffer
     padding: Buffer
+    zeros: Buffer
     skip: Buffer | None = None
     stream: Buffer | None = None
     codes: Buffer | None = None
@@ -106,9 +108,10 @@ def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Va
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),
         T.arg("ratio", T.buffer((features(workload),), "float32")),
-        T.arg("bounds", T.buffer((3,), "int32")),
+        T.arg("bounds", T.buffer((5 if workload.zero_points else 3,), "int32")),
         T.arg("levels", T.buffer((TABLE_ENTRIES,), LAYOUT.storage)),
         T.arg("padding", T.buffer((channels,), LAYOUT.storage)),
+        T.arg("zeros", T.buffer((features(workload),), LAYOUT.storage)),
     )
     height, width = rows * workload.shuffle, columns * workload.shuffle
     if workload.adds_skip and not workload.in_place:

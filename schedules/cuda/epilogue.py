@@ -59,7 +59,7 @@ def write_features(
             if workload.from_stream:
                 scaled = T.cast(value, "float32") * buffers.ratio[feature + index]
                 value = T.bind(round_half_to_even(clamp(scaled, *code_bounds(buffers))))
-            T.buffer_store(codes, stored(workload, buffers, value), [index])
+            T.buffer_store(codes, stored(workload, buffers, value, feature + index), [index])
     for local, whole in ((stream, buffers.stream), (codes, buffers.codes)):
         if local is not None:
             T.buffer_store(whole, local[every], [y, x, together])
@@ -108,8 +108,11 @@ def code_bounds(buffers: Parameters) -> tuple[Expr, Expr]:
     return T.cast(buffers.bounds[0], "float32"), T.cast(buffers.bounds[1], "float32")
 
 
-def stored(workload: Convolution, buffers: Parameters, value: Expr) -> Expr:
-    """A fine index -> its stored code, by adding an offset (uniform) or through the table of levels."""
+def stored(workload: Convolution, buffers: Parameters, value: Expr, feature: Expr) -> Expr:
+    """A fine index -> its stored code, by adding an offset or a zero point (uniform) or through the table of levels."""
+    if workload.zero_points:
+        total = value + T.cast(buffers.zeros[feature], "int32")
+        return T.cast(clamp(total, buffers.bounds[3], buffers.bounds[4]), LAYOUT.storage)
     if workload.codes == "uniform":
         return T.cast(value + buffers.bounds[2], LAYOUT.storage)
     return buffers.levels[value - buffers.bounds[0]]

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from schedules.cpu.packing import code_bounds
 from schedules.cuda.tile import LAYOUT, Tile, packed_outputs
 from schedules.workload import Constants, Convolution
 
@@ -36,7 +37,7 @@ def features(workload: Convolution) -> int:
 
 
 def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cuda.direct.Parameters``.
+    """weight, start, positive, negative, ratio, bounds, levels, padding, zeros: see ``schedules.cuda.direct.Parameters``.
 
     Raises:
         ValueError: more levels than a table has entries.
@@ -56,8 +57,8 @@ def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArra
     return [
         tile_weights(weight, tile), start.astype(np.int32), spread(constants.positive, order),
         spread(constants.negative, order), stored_ratio(workload, constants),
-        np.array([constants.low, high, -out_shift], np.int32), stored_levels(workload, levels, out_shift),
-        LAYOUT.store(padding, shift),
+        code_bounds(workload, constants.low, high, -out_shift), stored_levels(workload, levels, out_shift),
+        LAYOUT.store(padding, shift), LAYOUT.store(constants.outside(features(workload)), out_shift),
     ]  # fmt: skip
 
 

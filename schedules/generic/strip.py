@@ -19,7 +19,7 @@ from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.cpu.window import input_window
 from schedules.workload import Constants, Convolution
 
-READ = ("positive", "negative", "ratio", "bounds", "levels", "skip")
+READ = ("positive", "negative", "ratio", "bounds", "levels", "padding", "skip")
 OUTPUTS = ("stream", "codes", "picture")
 SUMS, RESULTS = "sums", "results"
 

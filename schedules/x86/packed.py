@@ -15,6 +15,7 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
 from schedules.cpu.epilogue import position
+from schedules.cpu.packing import output_channels
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
 from schedules.x86.units import VNNI
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 TABLE = 64  # entries of one byte permute
 SAME_LANES = [0, 2, 4, 6, 1, 3, 5, 7]  # 8-byte groups behind packs of two units
+PACKED_HALVES = [0, 4, 1, 5, 2, 6, 3, 7]  # 8-byte groups of 32 channels in one pack of two halves
 STREAM_LANES = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]  # 4-byte groups behind packs of four halves
 
 
@@ -44,8 +46,8 @@ def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants)
     if workload.codes == "table":
         table[(low + np.arange(len(levels))) % TABLE] = levels
         subtracted = 0  # the table does it
-    bounds = np.array([low - subtracted, high - subtracted, subtracted], np.int32)
-    return [bounds, layout.store(table, shift), layout.store(np.zeros(1), shift)]
+    bounds = np.array([low - subtracted, high - subtracted, subtracted, 0, 0][: 5 if workload.zero_points else 3], np.int32)
+    return [bounds, layout.store(table, shift), layout.store(constants.outside(output_channels(workload, unit)), shift)]
 
 
 def unpackable(workload: Convolution) -> str | None:
@@ -82,7 +84,7 @@ def write_packed(
         return
     halo, lanes = workload.out_halo, 32 * len(units)
     words = stream_words(buffers, units, channel) if workload.from_stream else units
-    codes = T.bind(stored_codes(workload, buffers, narrow(workload, buffers, words), lanes))
+    codes = T.bind(stored_codes(workload, buffers, narrow(workload, buffers, words, channel), lanes))
     if len(units) == 2:
         dtype, lanes_in_order = ("int32x16", STREAM_LANES) if workload.from_stream else ("int64x8", SAME_LANES)
         ordered = T.Shuffle([T.reinterpret(dtype, codes)], lanes_in_order)
@@ -130,15 +132,27 @@ def stream_words(buffers: Parameters, units: list[Expr], channel: Expr) -> list[
     return words
 
 
-def narrow(workload: Convolution, buffers: Parameters, words: list[Expr]) -> Expr:
+def narrow(workload: Convolution, buffers: Parameters, words: list[Expr], channel: Expr) -> Expr:
     """One or two int16x32 -> int8x32 or int8x64, saturating; two are interleaved in 8-byte groups."""
-    if workload.codes == "uniform":
+    if workload.zero_points:
+        ordered = workload.from_stream and len(words) == 2
+        zeros = [signed_zeros(buffers, channel + 32 * unit, ordered) for unit in range(len(words))]
+        words = [T.call_llvm_pure_intrin("int16x32", "llvm.sadd.sat.v32i16", *pair) for pair in zip(words, zeros)]
+    elif workload.codes == "uniform":
         shift = T.broadcast(T.cast(buffers.bounds[2], "int16"), 32)
         words = [T.call_llvm_pure_intrin("int16x32", "llvm.ssub.sat.v32i16", word, shift) for word in words]
     if len(words) == 2:
         return T.call_llvm_pure_intrin("int8x64", "llvm.x86.avx512.packsswb.512", *words)
     zero = T.broadcast(T.int8(0), 32)
     return T.call_llvm_pure_intrin("int8x32", "llvm.x86.avx512.mask.pmovs.wb.512", words[0], zero, T.int32(-1))
+
+
+def signed_zeros(buffers: Parameters, channel: Expr, stream_order: bool) -> Expr:
+    """int16x32: 32 channels' real zero as a signed byte's value, in the order that packs of two stream halves have."""
+    zeros = T.cast(buffers.padding[T.ramp(channel, 1, 32)], "int16x32") - T.broadcast(T.int16(128), 32)
+    if not stream_order:
+        return zeros
+    return T.reinterpret("int16x32", T.Shuffle([T.reinterpret("int64x8", T.bind(zeros))], PACKED_HALVES))
 
 
 def stored_codes(workload: Convolution, buffers: Parameters, fine: Expr, lanes: int) -> Expr:

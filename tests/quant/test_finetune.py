@@ -28,7 +28,7 @@ def quantized(request, tmp_path_factory):
 def test_rounding_passes_gradients_as_written():
     x = torch.tensor([[[[0.6, 9.0, -1.4, 1.5]]]], requires_grad=True)
     steps = torch.tensor([0.5], requires_grad=True)
-    codes = RoundToLevels.apply(x, steps, torch.tensor([-2.0, -1, 0, 1, 2, 5, 5, 5]), -2)
+    codes = RoundToLevels.apply(x, steps, torch.tensor([-2.0, -1, 0, 1, 2, 5, 5, 5]), torch.tensor([-2.0]))
     assert codes.flatten().tolist() == [1, 5, -2, 5]
     codes.sum().backward()
     assert x.grad.flatten().tolist() == [2, 0, 0, 2]  # -1.4 / 0.5 lies more than half a step outside

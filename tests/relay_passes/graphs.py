@@ -63,11 +63,15 @@ def convolution(codes: ir.Expr, weight: np.ndarray, layer: str, stream_step: flo
     return call("srq.conv2d", [codes, constant(weight), scale], result, **details)
 
 
-def quantize(value: ir.Expr, layer: str, levels: list[int] | None = None, step: float = 1.0) -> ir.Call:
+def quantize(
+    value: ir.Expr, layer: str, levels: list[int] | None = None, step: float = 1.0, **details: Any
+) -> ir.Call:
     """``srq.quantize`` to uniform levels, or of the picture where ``levels`` is None."""
-    details: dict[str, Any] = {"layer": layer, "picture": 1}
-    if levels is not None:
-        details = {"layer": layer, "bits": 4, "step": step, "low": levels[0], "levels": levels}
+    details = {"layer": layer, **details}
+    if levels is None:
+        details["picture"] = 1
+    else:
+        details |= {"bits": 4, "step": step, "low": levels[0], "levels": levels}
     return call("srq.quantize", [value], relax.TensorType(value.ty.shape, "int16"), **details)
 
 

@@ -65,6 +65,24 @@ def test_codes_of_an_activation_and_the_picture():
     assert_becomes(realize_integer, graph(before, picture=picture()), graph(after, picture=picture()))
 
 
+def test_zero_points_of_codes_are_padding_and_part_of_the_start():
+    zeros = [1, -2]
+
+    def before(emit, source):
+        codes = emit(quantize(emit(op.nn.relu(head(emit, source))), "tail", LEVELS, 0.5, zero_point=zeros))
+        return to_picture(emit, emit(affine(emit(convolution(codes, TAIL, "tail")), 0.5)))
+
+    def after(emit, source):
+        made = {**head_constants(0.5), "negative": [0.0, 0.0]}
+        attributes = {"layer": "head", "bent": 1, **FROM_PICTURE, **CODES, "zero_point": zeros}
+        codes = emit(fused(source, HEAD, made, [feature_map(2, "int16")], **attributes))
+        start = -(TAIL.astype(int).sum((2, 3)) @ zeros)
+        read = {**constants(1.0, 3), "start": start.tolist()}
+        return emit(fused(codes, TAIL, read, [picture()], layer="tail", picture=1, **FROM_CODES | {"padding": zeros}))
+
+    assert_becomes(realize_integer, graph(before, picture=picture()), graph(after, picture=picture()))
+
+
 def test_a_residual_block_keeps_the_stream_where_it_is_added_later():
     def before(emit, source):
         first = head(emit, source, stream=True)

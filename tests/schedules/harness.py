@@ -143,7 +143,9 @@ def random_constants(workload: Convolution, style: Style, random: np.random.Gene
     """A layer's numbers within the workload's magnitudes."""
     weight = draw_weights(workload, style.weights, random)
     in_low, in_high = code_range(workload, random)
-    padding = random.integers(0, 256, workload.in_channels) if workload.reads_picture else np.zeros(workload.in_channels)
+    padding = random.integers(in_low, in_high + 1, workload.in_channels)
+    if not workload.reads_picture and random.random() < 0.5:
+        padding = np.zeros(workload.in_channels)
     low, levels = output_levels(workload, random)
     extent = 255.0 if workload.writes_picture else 32767.0 if workload.from_stream else float(max(len(levels), 2))
     typical = np.sqrt(weight[0].size) * workload.weight_magnitude * max(abs(in_low), abs(in_high))
@@ -156,7 +158,14 @@ def random_constants(workload: Convolution, style: Style, random: np.random.Gene
     return Constants(
         weight=weight, start=start.astype(np.int32), positive=positive, negative=negative, in_low=in_low, in_high=in_high,
         padding=padding.astype(np.int16), low=low, levels=levels, ratio=draw_ratio(workload, len(levels), random),
+        zero_point=draw_zero_points(workload, levels, random),
     )  # fmt: skip
+
+
+def draw_zero_points(workload: Convolution, levels: NDArray[np.int16], random: np.random.Generator) -> NDArray[np.int16]:
+    if not workload.zero_points:
+        return np.zeros(0, np.int16)
+    return random.integers(int(levels.min()), int(levels.max()) + 1, features(workload)).astype(np.int16)
 
 
 def draw_ratio(workload: Convolution, levels: int, random: np.random.Generator) -> NDArray[np.float32]:
@@ -273,7 +282,8 @@ def expected_images(compiled: CompiledKernel, case: Case) -> dict[str, NDArray]:
     if result.codes is not None:
         limits = int(levels.min()), int(levels.max())
         halo = workload.out_halo
-        image = codes_image(result.codes, features(workload), 0, halo, layout, *limits)
+        outside = case.constants.outside(features(workload))
+        image = codes_image(result.codes, features(workload), outside, halo, layout, *limits)
         # rows above and below are not the kernel's
         image[:halo] = image[len(image) - halo :] = np.full(image.itemsize, POISON, np.uint8).view(image.dtype)
         written["codes"] = image

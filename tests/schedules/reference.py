@@ -63,8 +63,10 @@ def convolve(values: NDArray, skip: NDArray | None, workload: Convolution, const
         scaled = stream.astype(np.float32) * constants.ratio
     codes = None
     if workload.codes != "none":
+        zero = constants.outside(scaled.shape[2])
         high = constants.low + len(constants.levels) - 1
-        codes = constants.levels[np.rint(np.clip(scaled, constants.low, high)).astype(np.int64) - constants.low]
+        fine = np.rint(np.clip(scaled.astype(np.float64), constants.low - zero, high - zero)).astype(np.int64)
+        codes = constants.levels[fine + zero - constants.low]
     return Result(stream if workload.writes_stream else None, codes)
 
 

@@ -22,6 +22,7 @@ from tvm_srq.quant.policy import Precision, Settings, precision_of
 from tvm_srq.quant.rounding import PatchMoments, round_with_feedback
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, fit_percentile
 from tvm_srq.quant.weights import quantize_weights
+from tvm_srq.quant.zero_points import FEWEST_BITS, fit_best_placed, fit_edge_layer
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
 __all__ = ["Settings", "quantize_network"]
@@ -90,6 +91,15 @@ def centre_crop(picture: np.ndarray, side: int) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
+def telling_crops(picture: np.ndarray, side: int) -> list[np.ndarray]:
+    """The centre, for what is usual, and the surroundings of the strongest contrast, where activations have their outliers."""
+    luma = picture.astype(np.float32).sum(2)
+    steps = np.abs(np.diff(luma, axis=0))[:, :-1] + np.abs(np.diff(luma, axis=1))[:-1]
+    row, column = np.unravel_index(steps.argmax(), steps.shape) if steps.size else (0, 0)
+    top, left = (int(np.clip(at - side // 2, 0, max(n - side, 0))) for at, n in zip((row, column), picture.shape))
+    return [centre_crop(picture, side), picture[top : top + side, left : left + side]]
+
+
 def fit_activation(observer: Observer, precision: Precision, settings: Settings) -> GridQuantizer | FreeQuantizer:
     """The input quantizer of one tensor, without equalization."""
     bits, magnitude = precision.activation_bits, precision.activation_magnitude
@@ -114,7 +124,7 @@ def quantize_network(network: Network, folder: str | Path, settings: Settings) -
     plan = make_plan(network)
     paths, held_out = chosen_pictures(folder, settings)
     statistics = collect_statistics(network, paths, settings.seed, settings.rounding == "feedback")
-    crops = [as_batch(centre_crop(read_picture(path), CROP_SIDE), network) for path in held_out]
+    crops = [as_batch(crop, network) for path in held_out for crop in telling_crops(read_picture(path), CROP_SIDE)]
     chooser = OutputChooser(network, crops) if settings.equalizes else None
     stream_step = float(np.float32(STREAM_HEADROOM * max(statistics.largest_addend, 1e-6) / 32767))
     layers = {}
@@ -164,7 +174,12 @@ def quantize_layer(
         codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
         quantizer = fit_activation(observer, precision, settings)
         return LayerSpec(codes, scale, precision.weight_bits, quantizer, step, weight_limit=limit)
-    if name in network.edge_layers and precision.activation_bits < 6:  # upsamplers as the body: a dual region
+    if settings.zero_points and precision.activation_bits >= FEWEST_BITS:
+        if name in network.edge_layers:
+            fit = fit_edge_layer(name, observer, weight.numpy(), precision, chooser)
+        else:
+            fit = fit_best_placed(observer, weight.numpy(), precision)
+    elif name in network.edge_layers and precision.activation_bits < 6:  # upsamplers as the body: a dual region
         fits = [fit_equalized(observer, weight.numpy(), precision, strength) for strength in STRENGTHS]
         fit = chooser.choose(name, fits)
     elif name in network.edge_layers:
@@ -173,4 +188,7 @@ def quantize_layer(
     else:
         fit = fit_best_strength(observer, weight.numpy(), precision)
     bits = precision.weight_bits
-    return LayerSpec(fit.weight, fit.scale, bits, fit.quantizer, step, fit.equalization, weight_limit=limit)
+    return LayerSpec(
+        fit.weight, fit.scale, bits, fit.quantizer, step, fit.equalization, weight_limit=limit, zero_point=fit.zero_point
+    )
+

@@ -30,6 +30,7 @@ class Fit:
         equalization: (I,) float32.
         weight: (O, I / groups, kh, kw) int8 codes; ``scale``: (O,) float32.
         error: per output pixel, summed over channels, errors of different inputs taken as independent.
+        zero_point: (I,) int16 (quant.zero_points), or None for zeros.
     """
 
     quantizer: GridQuantizer
@@ -37,6 +38,7 @@ class Fit:
     weight: NDArray[np.int8]
     scale: NDArray[np.float32]
     error: float
+    zero_point: NDArray[np.int16] | None = None
 
 
 def factors(observer: Observer, strength: float) -> NDArray[np.float32]:

@@ -73,7 +73,7 @@ class OutputChooser:
         exact = convolution.weight.data
         factors = torch.tensor(fit.equalization)[:, None, None]
         convolution.weight.data = torch.tensor(fit.weight * fit.scale.reshape(-1, 1, 1, 1))
-        hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / factors, fit.quantizer),))
+        hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / factors, fit.quantizer, fit.zero_point),))
         try:
             outputs = [self.runner.finish(values, self.position) for values in self.values]
         finally:

@@ -28,6 +28,7 @@ class Settings:
         pictures: at most this many calibration pictures, evenly chosen.
         seed: of the random sample of activations.
         equalize: per-channel factors on activations, their inverse on weights (dual region on the aligned grid only).
+        zero_points: per-channel zero points for codes of 6 bits and more (where channels are equalized).
         rounding: of weights: "feedback" lets errors cancel in the output (quant.rounding), or "nearest".
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper) or as the "body".
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
@@ -44,6 +45,7 @@ class Settings:
     pictures: int = 24
     seed: int = 0
     equalize: bool = True
+    zero_points: bool = True
     rounding: str = "feedback"
     upsamplers: str = "edge"
     weight_magnitude: int | None = None

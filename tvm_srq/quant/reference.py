@@ -1,5 +1,6 @@
 """The integer reference: executes a QuantSpec exactly as docs/numerics.md writes it. Ground truth for every target."""
 
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -21,6 +22,7 @@ from tvm_srq.requantize import (
     fold_picture,
     multipliers,
     stream_ratios,
+    without_zero_point,
 )
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
@@ -63,9 +65,21 @@ class IntegerReference:
             assert stream_step is not None
             steps = code_steps(quantizer.step, self.spec.layers[step.name].equalization, len(value))
             ratio = torch.tensor(stream_ratios(stream_step, steps))[:, None, None]
-            value = round_clipped(value.float() * ratio, quantizer.low, quantizer.high)
+            value = round_clipped(value.float() * ratio, *self.fine_range(step.name, len(value)))
+        value = value + self.zero_point(step.name, len(value))
         levels = torch.tensor(quantizer.levels.astype(np.int32))
         return levels[(value - quantizer.low).long()]
+
+    def zero_point(self, name: str, channels: int) -> Tensor:
+        """(channels, 1, 1) int32."""
+        zero_point = self.spec.layers[name].zero_point
+        values = np.zeros(channels, np.int32) if zero_point is None else zero_point.astype(np.int32)
+        return torch.tensor(values)[:, None, None]
+
+    def fine_range(self, name: str, channels: int) -> tuple[Tensor, Tensor]:
+        """Ends of the fine indices of a layer's input codes, (channels, 1, 1)."""
+        quantizer, zero_point = self.quantizer(name), self.zero_point(name, channels)
+        return quantizer.low - zero_point, quantizer.high - zero_point
 
     def quantizer(self, name: str) -> GridQuantizer:
         quantizer = self.spec.layers[name].input
@@ -93,16 +107,20 @@ class IntegerReference:
             affine, padding = fold_picture(layer.weight, layer.weight_scale, step.inputs)
         else:
             unit = layer.weight_scale.astype(np.float64) * np.float64(self.quantizer(step.name).step)
-            affine, padding = Affine.of(unit, correction, len(unit)), np.zeros(layer.weight.shape[1], np.int16)
+            affine, padding = Affine.of(unit, correction, len(unit)), np.zeros(1, np.int16)
         output = self.plan.output if step.name == self.plan.last else []
         if step.source == PICTURE:
             corrected = Affine.of(1.0, correction, len(layer.weight))
             affine = affine.then(reduce(Affine.then, (*step.affines, *output), corrected))
         else:
             affine = reduce(Affine.then, (*step.affines, *output), affine)
-        return accumulator(layer.weight, affine), padding
+        constants = accumulator(layer.weight, affine)
+        if layer.zero_point is not None:
+            padding = layer.zero_point
+            constants = replace(constants, start=without_zero_point(constants.start, constants.weight, padding))
+        return constants, padding
 
-    def range(self, step: Step) -> tuple[int, int, float | NDArray[np.float64]]:
+    def range(self, step: Step) -> tuple[int | Tensor, int | Tensor, float | NDArray[np.float64]]:
         """Clip range and step (or steps by channel) of a step's result before any addition."""
         if step.name == self.plan.last:
             return 0, 255, 1.0
@@ -112,12 +130,14 @@ class IntegerReference:
             return STREAM_MIN, STREAM_MAX, layer.stream_step
         reader = next(other.name for other in self.plan.steps.values() if other.source == step.name)
         quantizer, equalization = self.quantizer(reader), self.spec.layers[reader].equalization
-        return quantizer.low, quantizer.high, code_steps(quantizer.step, equalization, len(layer.weight), step.shuffle)
+        low, high = self.fine_range(reader, len(layer.weight) // step.shuffle**2)
+        low, high = (end.repeat_interleave(step.shuffle**2, 0) for end in (low, high))
+        return low, high, code_steps(quantizer.step, equalization, len(layer.weight), step.shuffle)
 
 
-def round_clipped(value: Tensor, low: int, high: int) -> Tensor:
+def round_clipped(value: Tensor, low: int | Tensor, high: int | Tensor) -> Tensor:
     """float32 -> int32, clipped and rounded half to even."""
-    return value.clamp(low, high).round().to(torch.int32)
+    return value.clamp(low, high).round().to(torch.int32)  # type: ignore[arg-type]
 
 
 def convolve(codes: Tensor, constants: Accumulator, padding: NDArray[np.int16]) -> Tensor:

@@ -7,14 +7,19 @@ from torch import Tensor, nn
 
 from tvm_srq.models.float_runner import FloatRunner
 from tvm_srq.models.load import network_from_spec
-from tvm_srq.spec import FreeQuantizer, GridQuantizer, QuantSpec
+from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
 
-def fake_quantize(values: Tensor, quantizer: GridQuantizer | FreeQuantizer) -> Tensor:
-    """Quantize and decode, in float32, same shape."""
+def fake_quantize(
+    values: Tensor, quantizer: GridQuantizer | FreeQuantizer, zero_point: NDArray[np.int16] | None = None
+) -> Tensor:
+    """Quantize and decode (N, C, H, W), in float32, same shape."""
     if isinstance(quantizer, FreeQuantizer):
         levels = torch.tensor(quantizer.values)
         return levels[torch.searchsorted((levels[1:] + levels[:-1]) / 2, values.contiguous())]
+    if zero_point is not None:
+        zeros = torch.tensor(zero_point.astype(np.float32))[:, None, None]
+        return (values / quantizer.step).round().clamp(quantizer.low - zeros, quantizer.high - zeros) * quantizer.step
     index = (values / quantizer.step).clamp(quantizer.low, quantizer.high).round().long()
     return torch.tensor(quantizer.levels.astype(np.float32))[index - quantizer.low] * quantizer.step
 
@@ -26,7 +31,7 @@ class Simulation:
         self.network = network_from_spec(spec)
         for name, layer in spec.layers.items():
             if layer.input is not None:
-                hook = quantizing_hook(layer.input, layer.equalization)
+                hook = quantizing_hook(layer)
                 self.network.get_submodule(name).register_forward_pre_hook(hook)
             if layer.correction is not None:
                 self.network.get_submodule(name).register_forward_hook(correcting_hook(layer.correction))
@@ -42,14 +47,14 @@ def correcting_hook(correction: NDArray[np.float32]):  # noqa: ANN201 - torch's 
     return hook
 
 
-def quantizing_hook(
-    quantizer: GridQuantizer | FreeQuantizer, equalization: NDArray[np.float32] | None = None
-):  # noqa: ANN201 - torch's hook type
-    factors = None if equalization is None else torch.tensor(equalization)[:, None, None]
+def quantizing_hook(layer: LayerSpec):  # noqa: ANN201 - torch's hook type
+    assert layer.input is not None
+    quantizer, zero_point = layer.input, layer.zero_point
+    factors = None if layer.equalization is None else torch.tensor(layer.equalization)[:, None, None]
 
     def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if factors is None:
-            return (fake_quantize(inputs[0], quantizer),)
-        return (fake_quantize(inputs[0] / factors, quantizer) * factors,)
+            return (fake_quantize(inputs[0], quantizer, zero_point),)
+        return (fake_quantize(inputs[0] / factors, quantizer, zero_point) * factors,)
 
     return hook

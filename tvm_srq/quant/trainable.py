@@ -25,9 +25,13 @@ class RoundToLevels(torch.autograd.Function):
     """x -> decoded codes m; the gradient of rounding is 1 inside the range and 0 outside."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, steps: Tensor, levels: Tensor, low: int) -> Tensor:  # type: ignore[override]
-        """x: (N, C, H, W); steps: (C,) real step of each channel; levels: (n,) float32 for fine indices low, low + 1, .. ."""
+    def forward(ctx: Any, x: Tensor, steps: Tensor, levels: Tensor, low: Tensor) -> Tensor:  # type: ignore[override]
+        """x: (N, C, H, W); steps: (C,) real step of each channel; levels: (n,) float32 for fine indices low, low + 1, .. .
+
+        ``low``: (1,), or (C,) for consecutive levels that begin elsewhere in each channel.
+        """
         scaled = x / steps[:, None, None]
+        low = low[:, None, None]
         high = low + len(levels) - 1
         index = scaled.clamp(low, high).round_()
         inside = (scaled >= low - 0.5) & (scaled <= high + 0.5)
@@ -60,6 +64,7 @@ class TrainableConvolution(nn.Conv2d):
     """
 
     levels: Tensor
+    low: Tensor
     first_steps: Tensor
     first_units: Tensor
 
@@ -78,6 +83,8 @@ class TrainableConvolution(nn.Conv2d):
         if isinstance(spec.input, GridQuantizer):
             step = spec.input.step
             self.register_buffer("levels", torch.tensor(spec.input.levels.astype(np.float32)))
+            zero_point = np.zeros(1) if spec.zero_point is None else spec.zero_point
+            self.register_buffer("low", torch.tensor((spec.input.low - zero_point).astype(np.float32)))
         steps = torch.tensor(step * equalization)
         units = torch.tensor(spec.weight_scale * np.float32(step))
         self.log_steps = nn.Parameter(steps.log(), requires_grad=spec.input is not None)
@@ -105,7 +112,7 @@ class TrainableConvolution(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         units = self.log_units.exp()
         if self.quantizer is not None:
-            x = RoundToLevels.apply(x, self.log_steps.exp(), self.levels, self.quantizer.low)
+            x = RoundToLevels.apply(x, self.log_steps.exp(), self.levels, self.low)
         bias = self.offset * units if self.real_bias is None else self.offset * units + self.real_bias
         # dequantized weights rather than scaled sums: one pass over the output less
         weight = self.integer_weights() * units.reshape(-1, 1, 1, 1)

@@ -26,7 +26,9 @@ def sample_constants(workload: Convolution, seed: int = 0) -> Constants:
     levels = {"none": LEVELS[:0], "uniform": LEVELS, "table": LEVELS // 4 * 4}[workload.codes]
     ratio = np.full(outputs // workload.shuffle**2 if workload.from_stream else 0, 0.01, np.float32)
     return Constants(weight.astype(np.int8), start.astype(np.int32), positive, negative, low, high,
-                     padding.astype(np.int16), -31 if len(levels) else 0, levels, ratio)  # fmt: skip
+                     padding.astype(np.int16), -31 if len(levels) else 0, levels, ratio,
+                     random.integers(-31, 32, outputs // workload.shuffle**2 if workload.zero_points else 0).astype(np.int16))
+    # fmt: skip
 
 
 def input_range(workload: Convolution) -> tuple[int, int]:

@@ -21,6 +21,8 @@ WORKLOADS = {
     "skip-in-place": Convolution(32, 48, 3, writes_stream=True, in_place=True, **SKIPPING),
     "shuffled-skip": Convolution(20, 72, 3, shuffle=2, **SKIPPING),
     "shuffled": Convolution(40, 128, 3, shuffle=2, codes="uniform"),
+    "zero-points": Convolution(33, 64, 3, shuffle=2, codes="uniform", zero_points=True, bent=True),
+    "zero-points-stream": Convolution(20, 24, 3, codes="uniform", zero_points=True, adds_skip=True, from_stream=True),
     "1x1": Convolution(130, 7, 1, codes="uniform"),
     "tail-9x9": Convolution(24, 3, 9, writes_picture=True),
     "tail-3x3": Convolution(50, 3, 3, bent=True, writes_picture=True),
