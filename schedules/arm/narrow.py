@@ -66,7 +66,8 @@ def write_part(
     if workload.from_stream:
         words = stream_words(buffers, words, channel, width)
     place = [y + workload.out_halo, x + workload.out_halo, T.ramp(channel, 1, LANES * len(sums))]
-    T.buffer_store(buffers.codes, codes_of(workload, buffers, words), place)
+    codes = above_zero_points(buffers, words, channel, width) if workload.zero_points else codes_of(workload, buffers, words)
+    T.buffer_store(buffers.codes, codes, place)
 
 
 def requantize(workload: Convolution, buffers: Parameters, total: Expr, first: Expr) -> Expr:
@@ -117,7 +118,24 @@ def codes_of(workload: Convolution, buffers: Parameters, words: list[Expr]) -> E
         codes = T.call_llvm_pure_intrin(
             "int8x16", "llvm.aarch64.neon.tbl4.v16i8", *table, T.reinterpret("int8x16", index)
         )
-    channels = width * len(words)
+    return first_channels(codes, width * len(words))
+
+
+def above_zero_points(buffers: Parameters, words: list[Expr], channel: Expr, width: int) -> Expr:
+    """Multiples of the step above a real zero -> stored codes: each channel's own zero is added."""
+    parts = []
+    for i, word in enumerate(words):
+        zeros = T.cast(buffers.padding[T.ramp(channel + width * i, 1, width)], f"int16x{width}")
+        total = T.call_llvm_pure_intrin(f"int16x{width}", f"llvm.sadd.sat.v{width}i16", word, zeros)
+        total = T.vectorcombine("int16x8", total, total) if width == LANES else total
+        parts.append(T.call_llvm_pure_intrin("int8x8", "llvm.aarch64.neon.sqxtn.v8i8", total))
+    low, high = (T.broadcast(T.cast(buffers.bounds[end], "int8"), 16) for end in (3, 4))
+    codes = T.max(T.min(T.vectorcombine("int8x16", parts[0], parts[-1]), high), low)
+    return first_channels(codes, width * len(words))
+
+
+def first_channels(codes: Expr, channels: int) -> Expr:
+    """The first 16, 8 or 4 bytes of int8x16."""
     if channels == 16:
         return codes
     codes = T.vectorlow("int8x8", codes)
