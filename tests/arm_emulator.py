@@ -51,13 +51,28 @@ def run_python(
     ``environment`` adds to this process's variables. ``{"TVM_USE_RUNTIME_LIB": "1"}`` leaves TVM's compiler and
     ``tvm.relax`` out, which halves the time of ``import tvm``. Raises GuestError if the program fails.
     """
-    folder = emulator_folder()
-    if folder is None:
-        raise FileNotFoundError(f"no emulated arm64 machine: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
-    variables = {**os.environ, **(environment or {}), "QEMU_ARM_CPU": cpu, "GUEST_PYTHONPATH": str(REPOSITORY)}
-    command = [str(part) for part in (folder / "bin/arm-python", script, *arguments)]
+    command, variables = launch(script, arguments, cpu, environment)
     # No check=True: CalledProcessError would not show what the guest said.
     result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=timeout)
     if result.returncode != 0:
         raise GuestError(script, result.returncode, result.stderr)
     return result
+
+
+def launch(
+    script: str | Path, arguments: tuple[object, ...], cpu: str, environment: dict[str, str] | None
+) -> tuple[list[str], dict[str, str]]:
+    """The command that runs a program on the emulated machine, and its environment."""
+    folder = emulator_folder()
+    if folder is None:
+        raise FileNotFoundError(f"no emulated arm64 machine: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
+    variables = {**os.environ, **(environment or {}), "QEMU_ARM_CPU": cpu, "GUEST_PYTHONPATH": str(REPOSITORY)}
+    return [str(part) for part in (folder / "bin/arm-python", script, *arguments)], variables
+
+
+def arm_process(
+    script: str | Path, *arguments: object, cpu: str = "max", environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """As run_python, but a process to talk to by its standard input and output."""
+    command, variables = launch(script, arguments, cpu, environment)
+    return subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

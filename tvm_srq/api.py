@@ -41,9 +41,13 @@ def analyze(checkpoint: str | Path, spec_path: str | Path, calibration: str | Pa
 
 def compile_network(
     spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = (),
-    tuning_records: str | Path | None = None, prefer_tuned: bool = False,
+    tuning_records: str | Path | None = None, prefer_tuned: bool = False, cross_compiler: str | None = None,
+    cross_compiler_options: str = "",
 ) -> None:
-    """Compile a ``.srq`` for a named target into a ``.tar``, with the schedules of a records file where they are faster."""
+    """Compile a ``.srq`` for a named target into a ``.tar``, with the schedules of a records file where they are faster.
+
+    A ``cross_compiler`` (a command, with its options) links the library instead of the target's linker.
+    """
     import json
 
     import tvm
@@ -55,6 +59,7 @@ def compile_network(
     from tvm_srq.artifact import save_artifact
     from tvm_srq.build import build_kernels
     from tvm_srq.frontend import import_network
+    from tvm_srq.linking import Linking
     from tvm_srq.models import network_from_spec
     from tvm_srq.spec_file import load_spec
     from tvm_srq.targets import preset
@@ -82,7 +87,8 @@ def compile_network(
     executable, further = build_kernels(module, chosen)
     if chosen.device == "cuda":
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()
-    save_artifact(executable, program, manifest, chosen.machine, output, further)
+    linking = Linking(chosen.host["mtriple"], cross_compiler, cross_compiler_options)
+    save_artifact(executable, program, manifest, linking, output, further)
 
 
 def package(network: str | Path, folder: str | Path) -> None:

@@ -8,8 +8,6 @@ import gzip
 import hashlib
 import io
 import json
-import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
@@ -17,31 +15,16 @@ from typing import Any
 
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_file
+from tvm_srq.linking import Linking, link
 from tvm_srq.program import Program, load_program, pack_constants
 
 FORMAT = "tvm-srq-artifact-3"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
 DEVICE_CODE, OBJECT = "kernels.fatbin", "kernels.o.gz"
-LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
-LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
-
-
-def link(output: Path, objects: list[str], machine: str) -> None:
-    """Link object files into a shared library with the target machine's linker; no compiler is needed.
-
-    Raises:
-        UserError: no linker is installed, or it fails.
-    """
-    linker = next(filter(None, map(shutil.which, LINKERS[machine])), None)
-    if linker is None:
-        raise UserError(f"no linker for {machine} ({', '.join(LINKERS[machine])}); install {LINKER_PACKAGES[machine]} or lld")
-    result = subprocess.run([linker, "-shared", "-o", str(output), *objects], capture_output=True, text=True)
-    if result.returncode != 0:
-        raise UserError(f"{linker} failed: {result.stderr.strip().splitlines()[-1:]}; check its version")
 
 
 def save_artifact(
-    executable: Any, program: Program, manifest: dict[str, Any], machine: str, path: str | Path,
+    executable: Any, program: Program, manifest: dict[str, Any], linking: Linking, path: str | Path,
     further: dict[str, bytes] | None = None,
 ) -> None:  # fmt: skip
     """Write a ``.tar`` of TVM's executable, with ``further`` members by name; nothing is left if linking fails."""
@@ -50,7 +33,7 @@ def save_artifact(
         kept: list[bytes] = []
 
         def link_and_keep(output: str, objects: list[str], **_: Any) -> None:
-            link(Path(output), objects, machine)
+            link(Path(output), objects, linking)
             kept.extend(Path(name).read_bytes() for name in objects)
 
         executable.export_library(str(library), fcompile=link_and_keep)

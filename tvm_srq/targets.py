@@ -64,7 +64,25 @@ def llvm(triple: str, cpu: str, *features: str) -> dict[str, Any]:
     return config | ({"mattr": list(features)} if features else {})
 
 
-X86, ARM = "x86_64-linux-gnu", "aarch64-linux-gnu"
+def arm_presets(name: str, system: str, triple: str) -> list[Preset]:
+    """The presets of one operating system's 64-bit ARM machines, for whatever processor and for three generations.
+
+    Of the processors' features only those that every phone and board with them offers: kernels often hide SVE from programs.
+    """
+    processors = (
+        ("", "any 64-bit processor", llvm(triple, "generic", "+neon"), arm.NEON_RULES),
+        ("-a55", "dot products, in order (Cortex-A55)", llvm(triple, "cortex-a55"), arm.SDOT_IN_ORDER_RULES),
+        ("-a76", "dot products (Cortex-A76 and later)", llvm(triple, "cortex-a76"), arm.SDOT_RULES),
+        ("-x2", "8-bit matrix products (Cortex-X2, A510, A710 and later)", llvm(triple, "cortex-x2", *NO_SVE), arm.I8MM_RULES),
+    )
+    return [
+        Preset(name + suffix, f"{system}, {described}", config, arm_units.LAYOUT, rules)
+        for suffix, described, config, rules in processors
+    ]
+
+
+X86 = "x86_64-linux-gnu"
+NO_SVE = ("-sve", "-sve2", "-sve-bitperm", "-sve2-bitperm")
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -72,9 +90,8 @@ PRESETS = {
                llvm(X86, "x86-64-v4", "+avx512vnni", "+avx512vbmi"), x86_units.VNNI.layout, x86.VNNI_RULES),
         Preset("x86-64-v3", "x86 with AVX2", llvm(X86, "x86-64-v3"), x86_units.AVX2.layout, x86.AVX2_RULES),
         Preset("x86-64-v2", "any x86 since 2009", llvm(X86, "x86-64-v2"), x86_units.SSE.layout, x86.SSE_RULES),
-        Preset("aarch64-linux", "any 64-bit ARM", llvm(ARM, "generic", "+neon"), arm_units.LAYOUT, arm.NEON_RULES),
-        Preset("aarch64-linux-a76", "ARM with dot products (Cortex-A76 and later)", llvm(ARM, "cortex-a76"),
-               arm_units.LAYOUT, arm.SDOT_RULES),
+        *arm_presets("aarch64-linux", "ARM Linux", "aarch64-linux-gnu"),
+        *arm_presets("android-arm64", "Android 7 (API level 24) and later", "aarch64-linux-android"),
         Preset("cuda-sm86", "NVIDIA GPUs of compute capability 8.6 (RTX 30, A10) and later", {"kind": "cuda", "arch": "sm_86"},
                CUDA_LAYOUT, DP4A_RULES, cuda_picture),
     )

@@ -8,10 +8,9 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.epilogue import write_results
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, pack, stored_channels
-from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.workload import Convolution, Kernel
 
 
@@ -81,18 +80,18 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
 
 def declare_parameters(
     workload: Convolution, unit: DotUnit, extent: tuple[Expr | int, Expr | int], outputs: int, weight: tuple, start: tuple,
-    levels: tuple[int, str], **options: int,
+    levels: tuple[int, str], weight_dtype: str | None = None, **options: int,
 ) -> Parameters:  # fmt: skip
     """Parameters of a kernel that writes through an epilogue; shapes of ``weight`` and ``start``, size and type of ``levels``.
 
-    ``options`` go to the buffers of feature maps.
+    ``weight_dtype`` if the kernel multiplies others than the unit does; ``options`` go to the buffers of feature maps.
     """
     storage, (rows, columns) = unit.layout.storage, extent
     channels = stored_channels(workload, unit)
     features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
     parameters = Parameters(
         T.arg("source", feature_map((rows, columns, channels), storage, **options)),
-        T.arg("weight", T.buffer(weight, unit.weight_dtype)),
+        T.arg("weight", T.buffer(weight, weight_dtype or unit.weight_dtype)),
         T.arg("start", T.buffer(start, "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
         T.arg("negative", T.buffer((outputs,), "float32")),
@@ -128,21 +127,22 @@ def compute_tile(
     """Accumulate ``tile`` = (pixels, vectors) outputs from (row, column) on and write their results."""
     pixels, vectors = tile
     lanes, every = unit.lanes, T.ramp(0, 1, unit.lanes)
-    # below 1 KB and of global scope these stay on the stack, that is, in registers
-    sums = [[T.alloc_buffer((lanes,), "int32", scope="global") for _ in range(vectors)] for _ in range(pixels)]
+    sums = unit.accumulators_of(pixels, vectors)
     for vector in range(vectors):
         channel = T.ramp((block * vectors + vector) * lanes, 1, lanes)
-        for pixel in range(pixels):
-            T.buffer_store(sums[pixel][vector], buffers.start[channel], [every])
+        for totals in sums:
+            T.buffer_store(totals[vector], buffers.start[channel], [every])
     kernel, offset = workload.kernel, workload.in_halo - workload.kernel // 2
-    steps = stored_channels(workload, unit) // unit.group
-    with T.serial(0, kernel) as y, T.serial(0, kernel) as x, T.serial(0, steps) as step:
-        for pixel in range(pixels):
-            at = [row + y + offset, column + pixel + x + offset, T.ramp(step * unit.group, 1, unit.group)]
-            for vector in range(vectors):
-                weight = buffers.weight[block, y * kernel + x, step, vector, T.ramp(0, 1, lanes * unit.group)]
-                total = unit.dot(sums[pixel][vector][every], buffers.source[at], weight)
-                T.buffer_store(sums[pixel][vector], total, [every])
+    with T.serial(0, kernel) as y, T.serial(0, kernel) as x:
+
+        def activation(_: int, pixel: int, first: Expr, channels: int) -> Expr:
+            return buffers.source[row + y + offset, column + pixel + x + offset, T.ramp(first, 1, channels)]
+
+        def weight(_: int, step: Expr, vector: int) -> Expr:
+            return buffers.weight[block, y * kernel + x, step, vector, T.ramp(0, 1, lanes * unit.group)]
+
+        register_tile = RegisterTile([sums], activation, weight)
+        multiply_steps(unit, unit.multiply, register_tile, stored_channels(workload, unit) // unit.group, unit.unroll)
     for pixel in range(pixels):
-        for vector in range(vectors):
-            write_results(workload, unit, buffers, sums[pixel][vector][every], row, column + pixel, block * vectors + vector)
+        results = [total[every] for total in sums[pixel]]
+        unit.write(workload, unit, buffers, results, row, column + pixel, block * vectors)

@@ -22,7 +22,7 @@ from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
-from schedules.cpu.unit import TABLE_ENTRIES
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd
 from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.workload import Convolution, Kernel
@@ -55,6 +55,8 @@ def winograd_rule(winograd: WinogradUnit):  # noqa: ANN201 - a registry Rule
             return "not a plain 3x3 convolution"
         if workload.reads_picture or workload.writes_picture:
             return "reads or writes the picture"
+        if stored_channels(workload, winograd.unit) % winograd.unit.group:
+            return f"its input channels in memory are no multiple of {winograd.unit.group}"
         activation, weight = (limit // terms for limit, terms in zip(winograd.transformed, (4, 9)))
         if workload.in_magnitude > activation or workload.weight_magnitude > weight:
             return (f"codes up to {workload.in_magnitude} and weights up to {workload.weight_magnitude} may overflow when "
@@ -89,7 +91,9 @@ def winograd_convolution(workload: Convolution, winograd: WinogradUnit):  # noqa
         tiles = T.bind(across * T.cast(T.ceildiv(height, 2), "int32"))
         chunks = T.bind(T.ceildiv(tiles, shape.tiles))
         with T.parallel(0, T.ceildiv(chunks, TASK_CHUNKS)) as task:
-            transformed = T.alloc_buffer((16, shape.tiles, shape.inputs), unit.layout.storage, scope="global")
+            paired, span = 2 if unit.pairs else 1, span_of(shape, winograd)
+            shape_of_input = (16, shape.inputs // span, shape.tiles // paired, span * paired)
+            transformed = T.alloc_buffer(shape_of_input, unit.layout.storage, scope="global")
             sums = T.alloc_buffer((shape.tiles, 8, shape.block), "int32", scope="global")
             places = T.alloc_buffer((2, shape.tiles), "int32", scope="global")
             with T.serial(0, T.min(TASK_CHUNKS, chunks - task * TASK_CHUNKS)) as part:
@@ -140,8 +144,8 @@ def transform_input(
     the top bit of the four values in rows and columns 2 and 3 adds 128 to every result, which makes it unsigned again.
     Values outside the map (odd heights and widths) only reach results outside it, so any row or column does for them.
     """
-    layout = winograd.unit.layout
-    lanes = np.gcd(shape.inputs, winograd.input_bytes // np.dtype(layout.storage).itemsize).item()
+    unit, layout = winograd.unit, winograd.unit.layout
+    lanes = input_lanes(shape, winograd)
     offset = workload.in_halo - 1
     with T.serial(0, shape.tiles) as tile, T.serial(0, shape.inputs // lanes) as vector:
         channels = T.ramp(vector * lanes, 1, lanes)
@@ -157,7 +161,37 @@ def transform_input(
             columns.append(butterfly(values))
         for i in range(4):
             for j, value in enumerate(butterfly([column[i] for column in columns])):
-                T.buffer_store(transformed, value, [j * 4 + i, tile, channels])
+                store_transformed(unit, transformed, value, (j * 4 + i, tile, vector * lanes), lanes, span_of(shape, winograd))
+
+
+def input_lanes(shape: Shape, winograd: WinogradUnit) -> int:
+    """Channels of one vector of the input transform."""
+    return int(np.gcd(shape.inputs, winograd.input_bytes // np.dtype(winograd.unit.layout.storage).itemsize))
+
+
+def span_of(shape: Shape, winograd: WinogradUnit) -> int:
+    """Channels of a tile that lie together, the next tile's behind them: what a register tile loads at once, or all."""
+    unit, span = winograd.unit, winograd.unit.group * winograd.unit.unroll
+    together = unit.unroll > 1 and not unit.pairs and shape.inputs % span == 0 and span % input_lanes(shape, winograd) == 0
+    return span if together else shape.inputs
+
+
+def store_transformed(
+    unit: DotUnit, transformed: Buffer, value: Expr, at: tuple[int, Expr, Expr], lanes: int, span: int
+) -> None:
+    """Store ``lanes`` channels of a tile's value; where tiles are multiplied in pairs, a pair's groups lie beside each other."""
+    position, tile, first = at
+    if not unit.pairs:
+        place = [position, 0, tile, T.ramp(first, 1, lanes)]
+        if int(transformed.shape[1]) > 1:
+            place = [position, T.truncdiv(first, span), tile, T.ramp(T.truncmod(first, span), 1, lanes)]
+        T.buffer_store(transformed, value, place)
+        return
+    group, dtype = unit.group, f"{unit.layout.storage}x{unit.group}"
+    parts = [value] if lanes == group else [T.vectorlow(dtype, value), T.vectorhigh(dtype, value)]
+    for number, part in enumerate(parts):
+        place = (first + number * group) * 2 + T.truncmod(tile, 2) * group
+        T.buffer_store(transformed, part, [position, 0, T.truncdiv(tile, 2), T.ramp(place, 1, group)])
 
 
 def butterfly(values: list[Expr]) -> list[Expr]:
@@ -203,29 +237,34 @@ def multiply(
         if winograd.prefetch:
             prefetch_tiles(workload, winograd, buffers, places, block, part, j, shape)
         every = [(q, t, v) for q in range(2) for t in range(shape.tiles) for v in range(shape.vectors)]
-        both = {place: T.alloc_buffer((width,), "int32", scope="global") for place in every}
+        both = [unit.accumulators_of(shape.tiles, shape.vectors) for _ in range(2)]
         swap = T.alloc_buffer((width,), "int32", scope="global")
         for q, t, v in every:
-            T.buffer_store(both[q, t, v], buffers.start[block, part, j, q, T.ramp(width * v, 1, width)], [lanes])
+            start = buffers.start[block, part, j, q, T.ramp(width * v, 1, width)]
+            T.buffer_store(both[q][t][v], unit.spread(start, t), [lanes])
         for stage, rows in enumerate(((1, 2), (0, 3))):
-            unroll = np.gcd(winograd.unroll, shape.inputs // unit.group).item()
-            with T.serial(0, shape.inputs // (unit.group * unroll)) as step:
-                for unrolled in range(unroll):
-                    k = step * unroll + unrolled
-                    for q, t, v in every:
-                        activation = transformed[j * 4 + rows[q], t, T.ramp(k * unit.group, 1, unit.group)]
-                        weight = buffers.weight[block, part, j, stage, k, q, v, wide]
-                        T.buffer_store(both[q, t, v], unit.dot(both[q, t, v][lanes], activation, weight), [lanes])
+            # the tile's callbacks are called before ``rows`` and ``stage`` change
+            def activation(q: int, t: int, first: Expr, channels: int, rows: tuple[int, int] = rows) -> Expr:
+                span = span_of(shape, winograd)
+                if span == shape.inputs:
+                    return transformed[j * 4 + rows[q], 0, t, T.ramp(first, 1, channels)]
+                return transformed[j * 4 + rows[q], T.truncdiv(first, span), t, T.ramp(T.truncmod(first, span), 1, channels)]
+
+            def weight(q: int, step: Expr, v: int, stage: int = stage) -> Expr:
+                return buffers.weight[block, part, j, stage, step, q, v, wide]
+
+            tile = RegisterTile(both, activation, weight)
+            multiply_steps(unit, unit.multiply, tile, shape.inputs // unit.group, winograd.unroll)
             if stage == 0:
                 for t in range(shape.tiles):
                     for v in range(shape.vectors):
-                        first, second = both[0, t, v], both[1, t, v]
+                        first, second = both[0][t][v], both[1][t][v]
                         T.buffer_store(swap, first[lanes] - second[lanes], [lanes])
                         T.buffer_store(first, first[lanes] + second[lanes], [lanes])
                         T.buffer_store(second, swap[lanes], [lanes])
         for q, t, v in every:
             place = [t, j * 2 + q, T.ramp((part * shape.vectors + v) * width, 1, width)]
-            T.buffer_store(sums, both[q, t, v][lanes], place)
+            T.buffer_store(sums, unit.channels_of(both[q], t, v), place)
 
 
 def transform_output(
@@ -235,17 +274,37 @@ def transform_output(
     """Combine columns and write the tile's four pixels, those that lie on the map."""
     row, column = (T.bind(part) for part in place)
     vectors = shape.block // shape.lanes
+    together = min(winograd.written or vectors, vectors)
+    if together == vectors:
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, (0, vectors), shape, extent)
+        return
+    whole = vectors // together
+    with T.serial(0, whole) as part:
+        some = (part * together, together)
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, some, shape, extent)
+    if vectors % together:
+        rest = (whole * together, vectors % together)
+        write_tile(workload, winograd, buffers, sums, tile, (row, column), block * vectors, rest, shape, extent)
+
+
+def write_tile(
+    workload: Convolution, winograd: WinogradUnit, buffers: Parameters, sums: Buffer, tile: Var, corner: tuple[Expr, Expr],
+    block: Expr, part: tuple[Expr | int, int], shape: Shape, extent: tuple[Expr, Expr],
+) -> None:  # fmt: skip
+    """Four pixels of ``part`` = (first, number) of the vectors of a block that begins with vector ``block``."""
+    first, count = part
     pixels: list[list[list[Expr]]] = [[[], []], [[], []]]
-    for v in range(vectors):
+    for v in range(count):
         for y in range(2):
-            m = [T.bind(sums[tile, j * 2 + y, T.ramp(shape.lanes * v, 1, shape.lanes)]) for j in range(4)]
+            at = T.ramp((first + v) * shape.lanes, 1, shape.lanes)
+            m = [T.bind(sums[tile, j * 2 + y, at]) for j in range(4)]
             pixels[y][0].append(T.bind(m[0] + m[1] + m[2]))
             pixels[y][1].append(T.bind(m[1] - m[2] - m[3]))
     for y in range(2):
         for x in range(2):
-            arguments = (workload, winograd.unit, buffers, pixels[y][x], row + y, column + x, block * vectors)
+            arguments = (workload, winograd.unit, buffers, pixels[y][x], corner[0] + y, corner[1] + x, block + first)
             if y == x == 0:
                 winograd.write(*arguments)
                 continue
-            with T.If(T.And(row + y < extent[0], column + x < extent[1])), T.Then():
+            with T.If(T.And(corner[0] + y < extent[0], corner[1] + x < extent[1])), T.Then():
                 winograd.write(*arguments)

@@ -2,27 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm.ir import Expr
 
-from schedules.cpu.epilogue import write_results
 from schedules.cpu.packing import direct_constants
-from schedules.cpu.unit import DotUnit
+from schedules.cpu.unit import DotUnit, WriteVectors, write_each
 from schedules.workload import Constants, Convolution
-
-# (workload, unit, buffers, accumulator vectors, row, column, index of the first vector) -> None
-WriteVectors = Callable[[Convolution, DotUnit, Any, list[Expr], Expr, Expr, Expr], None]
-
-
-def write_each(
-    workload: Convolution, unit: DotUnit, buffers: Any, vectors: list[Expr], row: Expr, column: Expr, first: Expr
-) -> None:
-    """Vector by vector, as the direct kernel does."""
-    for number, vector in enumerate(vectors):
-        write_results(workload, unit, buffers, vector, row, column, first + number)
 
 
 @dataclass(frozen=True)
@@ -39,6 +25,7 @@ class WinogradUnit:
         transformed: largest magnitude of a transformed activation, and of a transformed weight, that the unit multiplies.
         prefetch: whether fetching cache lines ahead pays.
         write: writes one pixel's vectors of one block.
+        written: at most so many vectors of a pixel are handed to ``write`` at once; None: a block's.
         order: packed output channels -> permutation of them that ``write`` expects in the accumulators.
         epilogue_constants: (workload, unit, constants) -> bounds, levels and padding for ``write``.
         levels_dtype: of the table among them.
@@ -54,6 +41,7 @@ class WinogradUnit:
     transformed: tuple[int, int]
     prefetch: bool = False
     write: WriteVectors = write_each
+    written: int | None = None
     order: Callable[[int], NDArray[np.int64]] = np.arange
     epilogue_constants: Callable[[Convolution, DotUnit, Constants], list[NDArray]] = direct_constants
     levels_dtype: str = "int8"

@@ -17,8 +17,10 @@ from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec_file import load_spec
 
 GUEST = Path(__file__).with_name("arm_guest.py")
-CPUS = [("aarch64-linux", "cortex-a53"), ("aarch64-linux-a76", "max")]
+CPUS = [("aarch64-linux", "cortex-a53"), ("aarch64-linux-a76", "cortex-a76"), ("aarch64-linux-x2", "max")]
 REAL = {"edsr_r8f64_x2.pt": 2, "srresnet_bn8_x4.pt": 4}  # checkpoint: scale
+BITS = (4, 8)
+EVERY_BITS = [4, pytest.param(8, marks=pytest.mark.slow)]  # CI runs both
 pytestmark = pytest.mark.arm
 
 
@@ -46,15 +48,18 @@ def default_spec(tmp_path_factory, default_checkpoint) -> tuple[Path, np.ndarray
 
 
 @pytest.fixture(scope="module")
-def real_specs(tmp_path_factory, data) -> dict[str, Path]:
-    """Both real networks at W4A4. A small calibration picture does: their accuracy is tested elsewhere."""
-    folder = tmp_path_factory.mktemp("real")
+def real_specs(tmp_path_factory, data) -> dict[tuple[str, int], Path]:
+    """Both real networks at W4A4 and W8A8. A small calibration picture does: their accuracy is tested elsewhere."""
+    folder, specs = tmp_path_factory.mktemp("real"), {}
     for checkpoint, scale in REAL.items():
         picture = read_picture(list_pictures(data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}")[0])
         (folder / checkpoint).mkdir()
         write_picture(folder / checkpoint / "a.png", picture[:48, :48])
-        api.quantize(data / "weights" / checkpoint, folder / checkpoint, folder / f"{checkpoint}.srq")
-    return {checkpoint: folder / f"{checkpoint}.srq" for checkpoint in REAL}
+        for bits in BITS:
+            specs[checkpoint, bits] = folder / f"{checkpoint}{bits}.srq"
+            settings = {"weight_bits": bits, "activation_bits": bits, "rounding": "nearest"}
+            api.quantize(data / "weights" / checkpoint, folder / checkpoint, specs[checkpoint, bits], **settings)
+    return specs
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
@@ -64,16 +69,17 @@ def test_the_default_network(tmp_path, default_spec, target, cpu):
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
-@pytest.mark.parametrize("checkpoint", ["edsr_r8f64_x2.pt", "srresnet_bn8_x4.pt"])
-def test_real_networks_on_a_part_of_every_set5_picture(tmp_path, data, real_specs, checkpoint, target, cpu):
+@pytest.mark.parametrize("checkpoint", REAL)
+@pytest.mark.parametrize("bits", EVERY_BITS)
+def test_real_networks_on_a_part_of_every_set5_picture(tmp_path, data, real_specs, checkpoint, bits, target, cpu):
     paths = list_pictures(data / f"datasets/Set5/LR_bicubic/X{REAL[checkpoint]}")
     # parts of different sizes, all about 16 pixels wide: an emulated second is not much work
     parts = {path.stem: read_picture(path)[20 : 33 + index, 20 : 37 - index] for index, path in enumerate(paths)}
     assert len(parts) == 5
-    check(real_specs[checkpoint], target, cpu, parts, tmp_path)
+    check(real_specs[checkpoint, bits], target, cpu, parts, tmp_path)
 
 
-@pytest.mark.parametrize(("target", "cpu"), CPUS)
+@pytest.mark.parametrize(("target", "cpu"), CPUS[:2])
 def test_the_generic_kernel_for_every_layer(tmp_path, monkeypatch, default_spec, target, cpu):
     preset = targets.PRESETS[target]
     monkeypatch.setitem(targets.PRESETS, target, replace(preset, rules=preset.rules[-1:]))

@@ -10,6 +10,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--print-ir-after", action="append", default=[], metavar="PASS")
     command.add_argument("--tuning-records", metavar="RECORDS", help="made by: tvm-srq tune, for the same target")
     command.add_argument("--prefer-tuned", action="store_true", help="take recorded schedules even where a template is faster")
+    command.add_argument("--cross-compiler", metavar="COMMAND", help="links the library: the NDK's clang, ...")
+    command.add_argument("--cross-compiler-options", default="", metavar="OPTIONS", help="for it: ...-options='-s ...'")
     command.add_argument("-o", "--output", required=True, metavar="NET.tar")
     command.set_defaults(action=execute)
 
@@ -19,5 +21,5 @@ def execute(parsed: argparse.Namespace) -> None:
 
     api.compile_network(
         parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after,
-        parsed.tuning_records, parsed.prefer_tuned,
+        parsed.tuning_records, parsed.prefer_tuned, parsed.cross_compiler, parsed.cross_compiler_options,
     )  # fmt: skip

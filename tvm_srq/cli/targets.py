@@ -11,4 +11,4 @@ def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq.targets import PRESETS
 
     for preset in PRESETS.values():
-        print(f"{preset.name:20} {preset.description}")
+        print(f"{preset.name:18} {preset.description}")
