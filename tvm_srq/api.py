@@ -15,6 +15,7 @@ from tvm_srq.data.pictures import picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
+from tvm_srq.remote.address import DeviceAddress
 
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -90,14 +91,18 @@ def tune(
     return tune_network(spec, chosen, trials, output, all_layers, size, seed)
 
 
+def require_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise UserError(f"threads must be 1 or more, not {threads}")
+
+
 def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:
     """A network to call, its scale, and what executes it: a .tar (on ``threads``), a .srq, a checkpoint, or ``bicubicN``.
 
     Raises:
         UserError: it cannot be loaded, or the number of threads is none.
     """
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be 1 or more, not {threads}")
+    require_threads(threads)
     path = Path(path)
     if path.name in ("bicubic2", "bicubic3", "bicubic4"):
         factor = int(path.name[-1])
@@ -122,12 +127,36 @@ def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscale
     return FloatRunner(network), network.scale, "PyTorch float32"
 
 
-def run(network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None) -> None:
-    """Upscale one picture file."""
+def run(
+    network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None
+) -> None:
+    """Upscale one picture file, here or on a device."""
     picture_format(output)
     source = read_picture(picture)
-    upscale, _, _ = load_upscaler(network, threads)
-    write_picture(output, upscale(source))
+    if device is None:
+        upscale, _, _ = load_upscaler(network, threads)
+        result = upscale(source)
+    else:
+        result = run_on_device(network, source, threads, device)
+    write_picture(output, result)
+
+
+def run_on_device(
+    network: str | Path, picture: NDArray[np.uint8], threads: int | None, address: DeviceAddress
+) -> NDArray[np.uint8]:
+    """A picture, upscaled by a ``.tar`` on a device that a tracker lends.
+
+    Raises:
+        UserError: no such network, tracker or device, or the device is lost.
+    """
+    if Path(network).suffix != ".tar":
+        raise UserError(f"{network} is not compiled; devices run .tar networks: tvm-srq compile NET.srq --target NAME -o NET.tar")
+    require_threads(threads)
+    from tvm_srq.remote.device import borrowed
+    from tvm_srq.remote.session import RemoteSession
+
+    with borrowed(address) as device:
+        return RemoteSession(network, device, threads)(picture)
 
 
 def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = None) -> dict[str, Any]:
