@@ -19,16 +19,16 @@ class RemoteExecution:
     """A program on a device, prepared for pictures of one size: feature maps stay there, only the pictures travel.
 
     Args:
-        library: the artifact's, loaded on the device.
         by_step: also prepare functions for every step alone (tvm_srq.remote.bytecode).
 
     Attributes:
+        plan: what a frame does.
         size: bytes of the block that holds every feature map and both pictures.
     """
 
     def __init__(self, session: "RemoteSession", height: int, width: int, by_step: bool = False):
         self.height, self.width = height, width
-        plan = record_plan(session.program, height, width)
+        self.plan = plan = record_plan(session.program, height, width)
         self.device, self.size = session.device, plan.size
         with self.device.guard(f"prepare for pictures of {height}x{width}"):
             load = self.device.session.get_function(f"ffi.Module.load_from_bytes.{FORMAT}")
