@@ -76,9 +76,9 @@ def compile_network(
 
 def tune(
     spec_path: str | Path, target: str, trials: int, output: str | Path, all_layers: bool = False,
-    size: tuple[int, int] = (60, 160), seed: int = 0,
+    size: tuple[int, int] = (60, 160), seed: int = 0, device: DeviceAddress | None = None,
 ) -> str:
-    """Tune a ``.srq`` for a named target, into or on from a records file; what was found, as text."""
+    """Tune a ``.srq`` for a named target, here or on a device, into or on from a records file; what was found, as text."""
     from tvm_srq.spec_file import load_spec
     from tvm_srq.targets import preset
     from tvm_srq.tuning.session import tune_network
@@ -88,7 +88,13 @@ def tune(
     spec = load_spec(spec_path)
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
-    return tune_network(spec, chosen, trials, output, all_layers, size, seed)
+    if device is None:
+        return tune_network(spec, chosen, trials, output, all_layers, size, seed)
+    from tvm_srq.remote.device import borrowed
+    from tvm_srq.tuning.remote import RemoteRunner
+
+    with borrowed(device) as lent:
+        return tune_network(spec, chosen, trials, output, all_layers, size, seed, RemoteRunner(lent, chosen))
 
 
 def require_threads(threads: int | None) -> None:

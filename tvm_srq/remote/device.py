@@ -106,7 +106,9 @@ class Device:
         self.libraries += 1
         name = f"library{self.libraries}.so"
         self.session.upload(bytearray(content), name)
-        return self.session.load_module(name)
+        module = self.session.load_module(name)
+        self.session.remove(name)  # what is loaded needs no file
+        return module
 
     def upload(self, array: NDArray) -> Any:
         """A remote tensor with an array's values."""
