@@ -116,8 +116,8 @@ def check_tracker(address: TrackerAddress, key: str | None, chosen: Preset | Non
     try:
         with Tracker(address, timeout) as tracker:
             devices = tracker.devices()
-    except (UserError, TimeoutError) as error:
-        problem, _, mend = str(error or "no answer in time").partition("; ")
+    except UserError as error:
+        problem, _, mend = str(error).partition("; ")
         yield Check(f"tracker {address}", problem, mend)
         return
     known = ", ".join(f"{name} ({d.free} of {d.total} free)" for name, d in devices.items())

@@ -61,11 +61,16 @@ def describe(session: RemoteSession, execution: RemoteExecution, frames: list[fl
     ]
 
 
+REQUEST_SECONDS = 2.0
+"""A device that is asked for so many pictures works on until they are done, also when nobody waits any more."""
+
+
 def repeated(execution: RemoteExecution, function: str, rounds: int) -> list[float]:
-    """Seconds of ``rounds`` calls. One request never asks for more than half the time that the device has for an answer."""
+    """Seconds of ``rounds`` calls; one request asks for REQUEST_SECONDS of them, or half the time it has for an answer."""
+    limit = min(REQUEST_SECONDS, execution.device.address.timeout / 2)
     seconds = execution.seconds(function, number=1, repeat=1)
     while len(seconds) < rounds:
-        count = int(execution.device.address.timeout / 2 / max(max(seconds), 1e-6)) - 1
+        count = int(limit / max(max(seconds), 1e-6)) - 1
         seconds += execution.seconds(function, number=1, repeat=max(1, min(count, rounds - len(seconds))))
     return seconds
 

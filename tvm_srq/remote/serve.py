@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tvm_srq.errors import UserError
+from tvm_srq.execution.ffi import without_torch
 from tvm_srq.remote.address import TrackerAddress
 
 SERVER_PORT, SERVER_PORTS = 9090, 10
@@ -26,7 +27,8 @@ def run_tracker(host: str, port: int) -> None:
         UserError: the address cannot be listened at, or tornado is not installed.
     """
     try:
-        from tvm.rpc.tracker import PopenTrackerServerState
+        with without_torch():
+            from tvm.rpc.tracker import PopenTrackerServerState
     except ImportError as error:
         raise UserError("a tracker needs tornado; install it with: pip install 'tvm_srq[rpc]'") from error
 
@@ -50,9 +52,10 @@ def run_server(
         UserError: none of the ports is free.
     """
     os.environ.setdefault("TVM_USE_RUNTIME_LIB", "1")  # sessions need no compiler
-    from tvm.rpc.server import PopenRPCServerState
+    with without_torch():
+        from tvm.rpc.server import PopenRPCServerState
 
-    from tvm_srq.remote import description  # noqa: F401 - registers what doctor asks for
+        from tvm_srq.remote import description  # noqa: F401 - registers what doctor asks for
 
     folder = os.getcwd()
 

@@ -44,14 +44,14 @@ class Tracker:
     """A connection to a tracker; close it, or use it as a context.
 
     Args:
-        timeout: seconds to connect.
+        timeout: seconds to connect, and for each answer.
 
     Raises:
-        UserError: nobody answers there, or it is no tracker.
+        UserError: nobody answers there, too late, or it is no tracker.
     """
 
     def __init__(self, address: TrackerAddress, timeout: float):
-        self.address = address
+        self.address, self.timeout = address, timeout
         try:
             self.socket = socket.create_connection((address.host, address.port), timeout)
         except OSError as error:
@@ -72,12 +72,14 @@ class Tracker:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Turn what is wrong with an answer into one sentence; timeouts pass."""
+        """Turn what is wrong with an answer into one sentence."""
         try:
             yield
-        except TimeoutError:
+        except TimeoutError as error:
             self.socket.close()
-            raise
+            raise UserError(
+                f"tracker {self.address} did not answer within {self.timeout:g} s; check host and port, or raise --timeout"
+            ) from error
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             self.socket.close()
             raise UserError(f"{self.address} answers not as a TVM tracker does ({error}); check host and port") from error
@@ -102,15 +104,20 @@ class Tracker:
             queues = {key: summary["queue_info"].get(key, {"free": 0, "pending": 0}) for key in keys}
             return {key: Devices(keys.count(key), int(q["free"]), int(q["pending"])) for key, q in sorted(queues.items())}
 
-    def request(self, key: str, timeout: float) -> Lease:
+    def request(self, key: str) -> Lease:
         """Wait for a device of a key.
 
         Raises:
-            TimeoutError: none became free in time.
+            UserError: none became free in time.
         """
-        self.socket.settimeout(timeout)
         with self.answering():
-            host, port, match_key = self.ask(TrackerCode.REQUEST, key, "", 1)
+            try:
+                host, port, match_key = self.ask(TrackerCode.REQUEST, key, "", 1)
+            except TimeoutError as error:
+                raise UserError(
+                    f"every device with key {key} at tracker {self.address} stayed busy for {self.timeout:g} s; "
+                    "wait for it, or give a longer --timeout"
+                ) from error
             return Lease(str(host), int(port), str(match_key))
 
 
@@ -120,17 +127,11 @@ def request_device(address: DeviceAddress) -> Lease:
     Raises:
         UserError: there is no tracker, no such key, or all devices stay busy.
     """
-    try:
-        with Tracker(address.tracker, address.timeout) as tracker:
-            devices = tracker.devices()
-            if address.key not in devices:
-                raise UserError(no_such_key(address, list(devices)))
-            return tracker.request(address.key, address.timeout)
-    except TimeoutError as error:
-        raise UserError(
-            f"every device with key {address.key} at tracker {address.tracker} stayed busy for {address.timeout:g} s; "
-            "wait for it, or give a longer --timeout"
-        ) from error
+    with Tracker(address.tracker, address.timeout) as tracker:
+        devices = tracker.devices()
+        if address.key not in devices:
+            raise UserError(no_such_key(address, list(devices)))
+        return tracker.request(address.key)
 
 
 def no_such_key(address: DeviceAddress, keys: list[str]) -> str:
