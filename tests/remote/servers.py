@@ -27,13 +27,13 @@ class Command:
         errors: lines it wrote on standard error so far.
     """
 
-    def __init__(self, *arguments: object, emulated_cpu: str | None = None):
-        program = [sys.executable] if emulated_cpu is None else [str(require_emulator() / "bin/arm-python")]
+    def __init__(self, *arguments: object, emulated_cpu: str | None = None, program: tuple[str, ...] = ("-m", "tvm_srq")):
+        python = sys.executable if emulated_cpu is None else str(require_emulator() / "bin/arm-python")
         paths = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
         variables = {**os.environ, "TVM_NUM_THREADS": "1", "PYTHONPATH": paths, "GUEST_PYTHONPATH": str(REPOSITORY)}
         variables |= {"QEMU_ARM_CPU": emulated_cpu} if emulated_cpu else {}
         self.process = subprocess.Popen(
-            [*program, "-m", "tvm_srq", *map(str, arguments)], env=variables, stdin=subprocess.DEVNULL,
+            [python, *program, *map(str, arguments)], env=variables, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self.errors: list[str] = []
@@ -94,6 +94,14 @@ class RunningDevice(Command):
         super().__init__("rpc", "server", *options, emulated_cpu=emulated_cpu)
         self.key = key
         self.wait_for(f"device {key} at")
+        tracker.wait_until_free(key)
+
+
+class StockServer(Command):
+    """TVM's own server instead of ours."""
+
+    def __init__(self, tracker: RunningTracker, key: str):
+        super().__init__(tracker.port, key, program=(str(Path(__file__).with_name("stock_server.py")),))
         tracker.wait_until_free(key)
 
 

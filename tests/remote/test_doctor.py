@@ -1,13 +1,20 @@
 """The doctor: all well, and every ailment with what mends it."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
-from servers import free_port
+from servers import StockServer, free_port
 
 from tvm_srq import doctor
+from tvm_srq.benchmark.frames import sample_picture
 from tvm_srq.cli import main
 from tvm_srq.remote import features
-from tvm_srq.remote.address import TRACKER_HOST, TRACKER_KEY
+from tvm_srq.remote.address import TRACKER_HOST, TRACKER_KEY, DeviceAddress
+from tvm_srq.remote.device import borrowed
+from tvm_srq.remote.session import RemoteSession
 from tvm_srq.targets import PRESETS
+from tvm_srq.tuning.host import CPU_FLAGS
 
 
 @pytest.fixture(autouse=True)
@@ -108,10 +115,26 @@ def test_another_tvm_on_the_device():
     assert doctor.check_versions({}).problem == ""
 
 
-def test_servers_of_tvm_s_own_tell_features_through_llvm(lent, monkeypatch):
+def test_features_that_there_is_no_way_to_know(lent, monkeypatch):
     assert lent.function("tvm.codegen.llvm.GetHostCPUFeatures") is None  # our server loads no compiler
     monkeypatch.setattr(features, "description", lambda device: {})
     assert features.lacking_flags(lent, PRESETS["x86-64-v2"]) is None
+    assert doctor.check_flags(None, PRESETS["x86-64-v2"]).problem == ""
+
+
+def test_a_server_of_tvm_s_own(tracker, artifact, reference, capsys):
+    here = {linux for linux in CPU_FLAGS.values() if linux in Path("/proc/cpuinfo").read_text().split()}
+    stock = StockServer(tracker, "stock")
+    try:
+        with borrowed(DeviceAddress(tracker.address, "stock")) as device:
+            assert np.array_equal(RemoteSession(artifact, device)(sample_picture(6, 5)), reference(sample_picture(6, 5)))
+            assert features.description(device) == {} and features.device_flags(device, PRESETS["x86-64-v2"]) == here
+        tracker.wait_until_free("stock")
+        options = ["--rpc-tracker", str(tracker.address), "--rpc-key", "stock", "--target", "x86-64-v2"]
+        assert main(["doctor", *options]) == 0
+        assert "does not tell its version" in capsys.readouterr().out
+    finally:
+        stock.stop()
 
 
 def test_a_wrong_target(capsys):

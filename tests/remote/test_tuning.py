@@ -19,7 +19,7 @@ PRESET = PRESETS["x86-64-v2"]
 
 
 def test_a_kernel_writes_on_the_device_what_it_writes_here(lent):
-    workload = Convolution(8, 16, 3, groups=2, codes="uniform")
+    workload = Convolution(8, 16, 3, groups=2, codes="uniform", in_halo=1, out_halo=1)
     kernel = generic_kernel(workload, generic_rule(PRESET).unit, GENERIC)
     with closing(LocalRunner()) as here, closing(RemoteRunner(lent, PRESET)) as there:
         expected = Bench(here, PRESET, (9, 25)).load(kernel, workload).outputs()

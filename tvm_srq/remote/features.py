@@ -65,8 +65,16 @@ def llvm_flags(device: Device) -> set[str] | None:
     features, serialize = device.function("tvm.codegen.llvm.GetHostCPUFeatures"), device.function("ffi.ToJSONGraphString")
     if features is None or serialize is None:
         return None
-    graph = str(serialize(features(), None))
-    return {linux for llvm, linux in CPU_FLAGS.items() if f'"{llvm}"' in graph}
+    present = true_keys(json.loads(str(serialize(features(), None))))
+    return {linux for llvm, linux in CPU_FLAGS.items() if llvm in present}
+
+
+def true_keys(graph: dict[str, Any]) -> set[str]:
+    """Keys of a map from strings to booleans, out of the JSON graph of TVM's objects (ffi.ToJSONGraphString)."""
+    nodes = graph["nodes"]
+    entries = nodes[graph["root_index"]]["data"]
+    pairs = zip(entries[::2], entries[1::2], strict=True)
+    return {nodes[key]["data"] for key, value in pairs if nodes[nodes[value]["data"]["value"]]["data"]}
 
 
 def lacking_flags(device: Device, preset: Preset) -> list[str] | None:
