@@ -8,7 +8,7 @@ import pytest
 import torch
 from servers import RunningDevice
 from small_network import small_network, small_pictures
-from test_failures import endless_benchmark, said
+from test_device_failures import endless_benchmark, said
 
 from tvm_srq import api
 from tvm_srq.benchmark.frames import sample_picture
