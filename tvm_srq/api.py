@@ -15,6 +15,7 @@ from tvm_srq.data.pictures import picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
+from tvm_srq.remote.address import DeviceAddress
 
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -100,9 +101,9 @@ def package(network: str | Path, folder: str | Path) -> None:
 
 def tune(
     spec_path: str | Path, target: str, trials: int, output: str | Path, all_layers: bool = False,
-    size: tuple[int, int] = (60, 160), seed: int = 0,
+    size: tuple[int, int] = (60, 160), seed: int = 0, device: DeviceAddress | None = None,
 ) -> str:
-    """Tune a ``.srq`` for a named target, into or on from a records file; what was found, as text."""
+    """Tune a ``.srq`` for a named target, here or on a device, into or on from a records file; what was found, as text."""
     from tvm_srq.spec_file import load_spec
     from tvm_srq.targets import preset
     from tvm_srq.tuning.session import tune_network
@@ -112,7 +113,18 @@ def tune(
     spec = load_spec(spec_path)
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
-    return tune_network(spec, chosen, trials, output, all_layers, size, seed)
+    if device is None:
+        return tune_network(spec, chosen, trials, output, all_layers, size, seed)
+    from tvm_srq.remote.device import borrowed
+    from tvm_srq.tuning.remote import RemoteRunner
+
+    with borrowed(device) as lent:
+        return tune_network(spec, chosen, trials, output, all_layers, size, seed, RemoteRunner(lent, chosen))
+
+
+def require_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise UserError(f"threads must be 1 or more, not {threads}")
 
 
 def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:
@@ -121,8 +133,7 @@ def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscale
     Raises:
         UserError: it cannot be loaded, or the number of threads is none.
     """
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be 1 or more, not {threads}")
+    require_threads(threads)
     path = Path(path)
     if path.name in ("bicubic2", "bicubic3", "bicubic4"):
         factor = int(path.name[-1])
@@ -147,12 +158,36 @@ def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscale
     return FloatRunner(network), network.scale, "PyTorch float32"
 
 
-def run(network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None) -> None:
-    """Upscale one picture file."""
+def run(
+    network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None
+) -> None:
+    """Upscale one picture file, here or on a device."""
     picture_format(output)
     source = read_picture(picture)
-    upscale, _, _ = load_upscaler(network, threads)
-    write_picture(output, upscale(source))
+    if device is None:
+        upscale, _, _ = load_upscaler(network, threads)
+        result = upscale(source)
+    else:
+        result = run_on_device(network, source, threads, device)
+    write_picture(output, result)
+
+
+def run_on_device(
+    network: str | Path, picture: NDArray[np.uint8], threads: int | None, address: DeviceAddress
+) -> NDArray[np.uint8]:
+    """A picture, upscaled by a ``.tar`` on a device that a tracker lends.
+
+    Raises:
+        UserError: no such network, tracker or device, or the device is lost.
+    """
+    if Path(network).suffix != ".tar":
+        raise UserError(f"{network} is not compiled; devices run .tar networks: tvm-srq compile NET.srq --target NAME -o NET.tar")
+    require_threads(threads)
+    from tvm_srq.remote.device import borrowed
+    from tvm_srq.remote.session import RemoteSession
+
+    with borrowed(address) as device:
+        return RemoteSession(network, device, threads)(picture)
 
 
 def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = None) -> dict[str, Any]:

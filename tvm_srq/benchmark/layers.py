@@ -83,18 +83,21 @@ def time_layers(session: Session, height: int, width: int, rounds: int, clock: C
         samples.append([*execution.spent, total - sum(execution.spent)])
     medians = [statistics.median(times) for times in zip(*samples, strict=True)]
     layers = [
-        layer_time(session, index, height, width, execution.calls[index], medians[index])
+        layer_time(session.program, session.manifest, index, height, width, execution.calls[index], medians[index])
         for index in range(len(session.program.steps))
     ]
     return [*layers, LayerTime(COPIES, "", 0, medians[-1], 0)]
 
 
-def layer_time(session: Session, index: int, height: int, width: int, calls: int, seconds: float) -> LayerTime:
-    step = session.program.steps[index]
-    described = next((row for row in session.manifest["kernels"] if row["layer"] == step.layer), None)
+def layer_time(
+    program: Program, manifest: dict[str, Any], index: int, height: int, width: int, calls: int, seconds: float
+) -> LayerTime:
+    """The time of a step, with what the artifact's manifest says of it."""
+    step = program.steps[index]
+    described = next((row for row in manifest["kernels"] if row["layer"] == step.layer), None)
     if described is None:
         return LayerTime(step.layer, step.kernel, calls, seconds, 0)
-    scale = session.program.maps[step.source].scale
+    scale = program.maps[step.source].scale
     macs = height * width * scale**2 * pixel_macs(described["workload"])
     winograd = described["kernel"].startswith("winograd")
     return LayerTime(step.layer, described["kernel"], calls, seconds, macs, WINOGRAD_SAVING if winograd else 1.0)

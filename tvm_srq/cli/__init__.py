@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from tvm_srq import __version__
-from tvm_srq.cli import analyze, benchmark, compile, evaluate, inspect, package, quantize, run, targets, tune
+from tvm_srq.cli import analyze, benchmark, compile, doctor, evaluate, inspect, package, quantize, rpc, run, targets, tune
 from tvm_srq.errors import UserError
 
 COMMANDS = (
@@ -18,6 +18,8 @@ COMMANDS = (
     ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
     ("analyze", analyze.add_arguments, "what quantization costs, layer by layer, with plots"),
     ("inspect", inspect.add_arguments, "what a checkpoint, .srq or .tar holds"),
+    ("doctor", doctor.add_arguments, "check versions, tools, tracker and device; say how to mend them"),
+    ("rpc", rpc.add_arguments, "a tracker, or this machine as a device of one"),
     ("targets", targets.add_arguments, "list targets"),
 )
 

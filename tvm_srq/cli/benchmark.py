@@ -2,6 +2,7 @@
 
 import argparse
 
+from tvm_srq.cli import device_options
 from tvm_srq.cli.sizes import picture_size
 from tvm_srq.errors import UserError
 
@@ -13,6 +14,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, default=1)
     command.add_argument("--per-layer", action="store_true", help="every layer's time, and share of the dot-product peak")
     command.add_argument("--json", metavar="FILE")
+    device_options.add_arguments(command)
     command.set_defaults(action=execute)
 
 
@@ -23,4 +25,5 @@ def execute(parsed: argparse.Namespace) -> None:
         if getattr(parsed, name) < 1:
             raise UserError(f"--{name} must be at least 1, not {getattr(parsed, name)}")
     size = picture_size(parsed.size)
-    print(report.benchmark(parsed.network, *size, parsed.rounds, parsed.threads, parsed.per_layer, parsed.json))
+    device = device_options.device_address(parsed)
+    print(report.benchmark(parsed.network, *size, parsed.rounds, parsed.threads, parsed.per_layer, parsed.json, device))

@@ -2,17 +2,19 @@
 
 import argparse
 
+from tvm_srq.cli import device_options
 from tvm_srq.cli.sizes import picture_size
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", metavar="NET.srq")
-    command.add_argument("--target", required=True, help="one that this machine runs; see: tvm-srq targets")
+    command.add_argument("--target", required=True, help="one that this machine or the device runs; see: tvm-srq targets")
     command.add_argument("--trials", type=int, default=64, help="schedules to try in all, recorded ones included")
     command.add_argument("--all-layers", action="store_true", help="also layers that have a template")
     command.add_argument("--size", default="60x160", metavar="ROWSxCOLUMNS", help="picture to measure on")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("-o", "--output", required=True, metavar="RECORDS", help="continued if it exists")
+    device_options.add_arguments(command)
     command.set_defaults(action=execute)
 
 
@@ -20,4 +22,5 @@ def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
     size = picture_size(parsed.size)
-    print(api.tune(parsed.network, parsed.target, parsed.trials, parsed.output, parsed.all_layers, size, parsed.seed))
+    device = device_options.device_address(parsed)
+    print(api.tune(parsed.network, parsed.target, parsed.trials, parsed.output, parsed.all_layers, size, parsed.seed, device))

@@ -1,6 +1,7 @@
 """A program prepared for one picture size on a CPU: buffers placed, calls bound, nothing allocated per picture."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,19 @@ from tvm_srq.program import ALIGNMENT, FeatureMap, Program
 STRIP_PIXELS = 1 << 15  # of the picture's own size, in one pass through the layers before the first pixel shuffle
 FINE_STRIP_PIXELS = 1 << 17  # of the largest map, in one pass through the layers from it on
 Action = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class PictureRows:
+    """Rows ``begin`` to ``end`` of the picture that comes in, or of the one that goes out."""
+
+    incoming: bool
+    begin: int
+    end: int
+
+
+Operand = NDArray | PictureRows
+"""A kernel's argument: a constant or part of the block of feature maps, or of a picture, which differs from run to run."""
 
 
 def strip_rows(
@@ -45,7 +59,6 @@ class HostExecution:
         self.placements, self.size = place_storages(program, self.passes, height, width)
         memory = np.empty(self.size + ALIGNMENT, np.uint8)
         self.block = memory[-memory.ctypes.data % ALIGNMENT :][: self.size]
-        self.constants = [ffi.from_dlpack(array) for array in program.constants]
         self.kernels = {step.kernel: kernel(step.kernel) for step in program.steps}
         self.picture = self.result = np.empty(0, np.uint8)
         self.maps = {m.storage: m for m in reversed(program.maps)}  # a storage's first map
@@ -96,7 +109,7 @@ class HostExecution:
         bases = placement.lifetime.bases
         shift, count = bases[index] - bases[index - 1], self.rows_before(storage, index) - bases[index]
         if shift > 0 and count > 0:
-            self.actions.append(copying(self.slots(placement, 0, count), self.slots(placement, shift, count)))
+            self.copy(self.slots(placement, 0, count), self.slots(placement, shift, count))
 
     def bring_in(self, storage: int, placement: Placement, index: int, new: bool) -> None:
         """Halo rows above the map in its first pass, what was saved in later ones."""
@@ -105,7 +118,7 @@ class HostExecution:
             self.fill_halo(self.maps[storage], placement, 0)
         elif not placement.lifetime.kept and count > 0:
             saved = self.block[placement.carry : placement.carry + count * placement.row_bytes]
-            self.actions.append(copying(self.slots(placement, 0, count), saved))
+            self.copy(self.slots(placement, 0, count), saved)
 
     def save(self, storage: int, placement: Placement, index: int) -> None:
         if index + 1 == len(self.passes):
@@ -114,7 +127,7 @@ class HostExecution:
         count = self.rows_before(storage, index + 1) - bases[index + 1]
         if count > 0:
             saved = self.block[placement.carry : placement.carry + count * placement.row_bytes]
-            self.actions.append(copying(saved, self.slots(placement, bases[index + 1] - bases[index], count)))
+            self.copy(saved, self.slots(placement, bases[index + 1] - bases[index], count))
 
     def finish_maps(self, call: Call, index: int) -> None:
         """Write the halo rows below maps that this call completes."""
@@ -128,42 +141,49 @@ class HostExecution:
     def fill_halo(self, feature_map: FeatureMap, placement: Placement, slot: int) -> None:
         if feature_map.halo:
             rows = self.slots(placement, slot, feature_map.halo).view(feature_map.dtype).reshape(-1, feature_map.channels)
-            self.actions.append(copying(rows, np.array(feature_map.outside, feature_map.dtype)))
+            self.copy(rows, np.array(feature_map.outside, feature_map.dtype))
+
+    def copy(self, destination: NDArray, source: NDArray) -> None:
+        """Append an action that copies; the two may overlap."""
+        self.actions.append(lambda: np.copyto(destination, source))
 
     def bind(self, call: Call, index: int) -> Action:
         """A kernel call with its arguments made; only the pictures' differ from run to run."""
+        kernel, operands = self.kernels[self.program.steps[call.step].kernel], self.operands(call, index)
+        arguments = [None if isinstance(operand, PictureRows) else ffi.from_dlpack(operand) for operand in operands]
+        pictures = [(at, operand) for at, operand in enumerate(operands) if isinstance(operand, PictureRows)]
+        if not pictures:
+            return lambda: kernel(*arguments)
+
+        def call_with_pictures() -> None:
+            complete = list(arguments)
+            for at, rows in pictures:
+                complete[at] = ffi.from_dlpack((self.picture if rows.incoming else self.result)[rows.begin : rows.end])
+            kernel(*complete)
+
+        return call_with_pictures
+
+    def operands(self, call: Call, index: int) -> list[Operand]:
+        """A call's arguments in the order of the kernel's parameters: source, constants, skip unless in place, outputs."""
         step = self.program.steps[call.step]
-        kernel, constants = self.kernels[step.kernel], [self.constants[c] for c in step.constants]
-        outputs = [self.rows_of(o, call.begin * step.shuffle, call.end * step.shuffle, index) for o in step.outputs]
+        rows = call.begin * step.shuffle, call.end * step.shuffle
         skips = [step.skip] if step.skip >= 0 and not self.in_place(step.skip, step.outputs) else []
-        skip = [self.rows_of(s, call.begin * step.shuffle, call.end * step.shuffle, index) for s in skips]
-        if step.source == 0:
-            rest = [*constants, *skip, *outputs]
-            return lambda: kernel(ffi.from_dlpack(self.picture[call.begin : call.end]), *rest)
-        source = self.rows_of(step.source, call.begin, call.end, index)
-        if step.outputs[0] == len(self.program.maps) - 1:
-            rows, scale = (call.begin * step.shuffle, call.end * step.shuffle), self.program.scale
-            assert scale == self.program.maps[step.source].scale * step.shuffle
-            return lambda: kernel(source, *constants, *skip, ffi.from_dlpack(self.result[rows[0] : rows[1]]))
-        arguments = [source, *constants, *skip, *outputs]
-        return lambda: kernel(*arguments)
+        return [
+            self.rows_of(step.source, call.begin, call.end, index),
+            *(self.program.constants[constant] for constant in step.constants),
+            *(self.rows_of(written, *rows, index) for written in (*skips, *step.outputs)),
+        ]
 
     def in_place(self, skip: int, outputs: tuple[int, ...]) -> bool:
         return any(self.program.maps[o].storage == self.program.maps[skip].storage for o in outputs)
 
-    def rows_of(self, index: int, begin: int, end: int, pass_index: int) -> Any:
-        """Rows of a feature map as a kernel's argument: halo rows above and below them included."""
+    def rows_of(self, index: int, begin: int, end: int, pass_index: int) -> Operand:
+        """Rows of a feature map: halo rows above and below them included."""
         feature_map = self.program.maps[index]
         placement = self.placements.get(feature_map.storage)
         if placement is None:
-            return None
+            return PictureRows(index == 0, begin, end)
         slot, count = begin - feature_map.halo - placement.lifetime.bases[pass_index], end - begin + 2 * feature_map.halo
         assert slot >= 0 and slot + count <= placement.lifetime.rows
         columns = self.width * feature_map.scale + 2 * feature_map.halo
-        rows = self.slots(placement, slot, count).view(feature_map.dtype).reshape(count, columns, feature_map.channels)
-        return ffi.from_dlpack(rows)
-
-
-def copying(destination: NDArray, source: NDArray) -> Action:
-    """An action that copies; the two may overlap."""
-    return lambda: np.copyto(destination, source)
+        return self.slots(placement, slot, count).view(feature_map.dtype).reshape(count, columns, feature_map.channels)

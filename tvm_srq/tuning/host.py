@@ -18,6 +18,11 @@ def host_processor() -> str:
     return str(llvm_get_system_cpu())
 
 
+def needed_flags(preset: Preset) -> set[str]:
+    """Features that a target's code uses, by Linux's names."""
+    return {CPU_FLAGS[name] for name in llvm_get_cpu_features(preset.target) if name in CPU_FLAGS}
+
+
 def require_runs_here(preset: Preset) -> None:
     """Check a target's machine and instructions against this one's; elsewhere than on Linux only the machine.
 
@@ -29,6 +34,5 @@ def require_runs_here(preset: Preset) -> None:
         raise UserError(f"target {preset.name} does not run on this {platform.machine()} machine; tune on a machine that runs it")
     cpuinfo = Path("/proc/cpuinfo")
     here = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set(CPU_FLAGS.values())
-    needed = {CPU_FLAGS[name] for name in llvm_get_cpu_features(preset.target) if name in CPU_FLAGS}
-    if lacking := sorted(needed - here):
+    if lacking := sorted(needed_flags(preset) - here):
         raise UserError(f"target {preset.name} needs {', '.join(lacking)}, which this processor lacks; choose another target")

@@ -1,4 +1,4 @@
-"""Building and timing kernels. A runner decides where: here in this process; one over RPC has the same two methods."""
+"""Building and timing kernels. A runner decides where: here in this process, or on a device (tvm_srq.tuning.remote)."""
 
 import time
 from dataclasses import dataclass

@@ -1,0 +1,66 @@
+"""A tracker and a device on this machine for all tests, and a small compiled network."""
+
+import importlib.util
+import os
+
+import pytest
+import torch
+from servers import RunningDevice, RunningTracker
+from small_network import small_network, small_pictures
+
+from tvm_srq import api
+from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.remote.address import DeviceAddress
+from tvm_srq.remote.device import borrowed
+from tvm_srq.spec_file import load_spec
+
+HOST_TARGET = "x86-64-v2"
+
+
+@pytest.fixture(scope="session")
+def tracker():
+    if importlib.util.find_spec("tornado") is None:
+        report = pytest.fail if os.environ.get("CI") else pytest.skip
+        report("a tracker needs tornado: pip install 'tvm_srq[rpc]'")
+    running = RunningTracker()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def device(tracker):
+    running = RunningDevice(tracker, "host")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def address(tracker, device) -> DeviceAddress:
+    """Of the device, which is free."""
+    tracker.wait_until_free(device.key)
+    return DeviceAddress(tracker.address, device.key)
+
+
+@pytest.fixture
+def lent(address):
+    with borrowed(address) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("network")
+    torch.save(small_network().state_dict(), folder / "net.pt")
+    api.quantize(folder / "net.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "net.srq")
+    return folder / "net.srq"
+
+
+@pytest.fixture(scope="session")
+def artifact(spec):
+    api.compile_network(spec, HOST_TARGET, spec.with_suffix(".tar"))
+    return spec.with_suffix(".tar")
+
+
+@pytest.fixture(scope="session")
+def reference(spec) -> IntegerReference:
+    return IntegerReference(load_spec(spec))
