@@ -32,6 +32,11 @@ METHODS: dict[str, tuple[str, dict]] = {
     "least squares": ("fast", {**PLAIN, "quantizer": "mse"}),
     "dual region, free, strict": ("fast", {**PLAIN, "grid": "free"}),
     "dual region, free, release": ("fast", {**PLAIN, "grid": "free", "level_budget": "release"}),
+    "uniform + plain finetuning": ("paper", {"quantizer": "minmax", "sensitivity": False}),
+    "uniform + sensitivity-aware": ("paper", {"quantizer": "minmax"}),
+    "dual region + plain finetuning": ("paper", {"sensitivity": False}),
+    "dual region + sensitivity-aware (the paper)": ("paper", {}),
+    "the same, release budget": ("paper", {"level_budget": "release"}),
     "dual region, aligned": ("fast", PLAIN),
     "+ equalization": ("fast", {"rounding": "nearest"}),
     "+ rounding with feedback": ("fast", {}),
@@ -43,6 +48,7 @@ METHODS: dict[str, tuple[str, dict]] = {
 }
 PAPER_LOSS = {  # EDSR-baseline x4 W4A4, Set5, against its 32.10 dB (arXiv 2511.00682)
     "min-max": 5.27, "percentile": 8.07, "least squares": 4.36, "dual region, free, release": 1.60,
+    "uniform + plain finetuning": 2.65, "uniform + sensitivity-aware": 2.23, "the same, release budget": 0.56,
 }  # fmt: skip
 
 
@@ -78,7 +84,8 @@ def fill(results: dict, path: Path, data: Path, name: str, method: str, bits: in
         started = time.perf_counter(), time.process_time()
         spec = quantize_by_preset(network, folder, preset, **widths, **overrides)
         row["seconds"], row["cpu seconds"] = time.perf_counter() - started[0], time.process_time() - started[1]
-        row["settings"] = asdict(Settings(**{**preset_named(preset).settings, **widths, **overrides}))
+        chosen = {key: value for key, value in overrides.items() if key != "sensitivity"}
+        row["settings"] = asdict(Settings(**{**preset_named(preset).settings, **widths, **chosen}))
         run = IntegerReference(spec) if spec.integer else Simulation(spec)
     for dataset in missing:
         found = pairs(find_dataset(dataset, str(data)), network.scale)

@@ -22,7 +22,7 @@ OVERRIDES = (
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("checkpoint")
     command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
-    command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best or fast6")
+    command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best, fast6 or paper")
     for flag, kind, what in OVERRIDES:
         command.add_argument(f"--{flag}", type=kind, help=what)
     command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")

@@ -9,14 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
-from tvm_srq.quant.calibrate import as_batch, centre_crop, chosen_pictures, quantize_network
-from tvm_srq.quant.finetune import Schedule, finetune
+from tvm_srq.quant.calibrate import as_batch, centre_crop, chosen_pictures, collect_statistics, quantize_network
+from tvm_srq.quant.finetune import Schedule, finetune, random_patches
+from tvm_srq.quant.learned_bounds import Form
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Settings
+from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
 
+PAPER_PATCH, PAPER_PATCHES = 96, 100  # the paper's patches: 384 pixels of the output at x4, one of each of 100 pictures
 MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
 
 
@@ -26,7 +31,7 @@ class Preset:
 
     description: str
     settings: dict[str, Any] = field(default_factory=dict)
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: Schedule | PaperSchedule = field(default_factory=Schedule)
 
 
 IN_RANGE = {
@@ -37,6 +42,8 @@ PRESETS = {
     "fast": Preset("calibration alone, no finetuning"),
     "default": Preset("finetuned for minutes", schedule=Schedule(steps=300)),
     "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2000, pool=1024, average=0.99)),
+    "paper": Preset("the paper's method: free levels, sensitivity-aware finetuning of bounds; simulation only",
+                    {"grid": "free", "equalize": False, "rounding": "nearest"}, PaperSchedule()),
     "fast6": Preset("6-bit activations and weights up to 14, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
                     Schedule(steps=300)),
 }  # fmt: skip
@@ -50,12 +57,14 @@ def preset_named(name: str) -> Preset:
 
 
 def quantize_by_preset(
-    network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, **overrides: Any
+    network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, sensitivity: bool = True,
+    **overrides: Any,
 ) -> QuantSpec:
     """Quantize, and finetune if the preset says so.
 
     Args:
         finetune_steps: instead of the preset's number of optimizer steps.
+        sensitivity: False leaves the feature loss out of preset "paper" (plain finetuning, for comparison).
         overrides: of the preset's settings, as :class:`Settings`; wider or narrower weights than the preset's drop its
             largest weight, activations its largest |m|.
 
@@ -68,6 +77,10 @@ def quantize_by_preset(
         if bits in overrides:
             chosen.pop(magnitude, None)
     settings = Settings(**{**chosen, **overrides})
+    if isinstance(preset.schedule, PaperSchedule):
+        if finetune_steps is not None:
+            raise UserError(f"preset {name} trains whole epochs; leave --finetune-steps out")
+        return quantize_as_the_paper(network, folder, settings, replace(preset.schedule, sensitivity=sensitivity))
     steps = preset.schedule.steps if finetune_steps is None else finetune_steps
     if steps < 0:
         raise UserError(f"finetuning steps must be 0 or more, not {steps}")
@@ -81,6 +94,23 @@ def quantize_by_preset(
         metadata["held_out_distances"] = distances
     report_cost(time.perf_counter() - started)
     return replace(spec, metadata=metadata)
+
+
+def quantize_as_the_paper(network: Network, folder: str | Path, settings: Settings, schedule: PaperSchedule) -> QuantSpec:
+    """The paper's quantizer and finetuning; "minmax" in the settings trains uniform quantizers instead of dual regions."""
+    if settings.grid != "free" or settings.quantizer not in ("dual-region", "minmax"):
+        raise UserError("preset paper trains free dual-region or minmax quantizers; leave --grid and --quantizer as they are")
+    started = time.perf_counter()
+    spec = quantize_network(network, folder, settings)
+    paths, _ = chosen_pictures(folder, settings)
+    observers = collect_statistics(network, paths, settings.seed).inputs
+    pictures = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
+    generator = torch.Generator().manual_seed(settings.seed)
+    patches = random_patches(pictures, Schedule(patch=PAPER_PATCH, pool=PAPER_PATCHES), generator)
+    form = Form(settings.quantizer == "dual-region", settings.level_budget)
+    trained = finetune_bounds(network, spec, observers, patches, settings, form, schedule)
+    report_cost(time.perf_counter() - started)
+    return replace(trained, metadata={**spec.metadata, "preset": "paper"})
 
 
 def finetune_on_folder(

@@ -1,0 +1,137 @@
+"""Sensitivity-aware finetuning as the paper does it (arXiv 2511.00682, section 3.3): the preset ``paper``.
+
+Only bounds are trained: weight bounds, activation bounds and breakpoints, one kind an epoch, in turn. The loss is
+``5 * mean |K(x) - Q(x)| + 10 * sum_k s_k || F_K / ||F_K|| - F_Q / ||F_Q|| || / K`` over the outputs K, Q and the feature maps F
+of full-precision and quantized network; s is the softmax of the layers' mean standard deviations. Differences from the authors'
+release: weights have a bound per channel and a grid with zero, bounds are trained relative to their first values, and no test
+picture chooses a checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tvm_srq.models.base import Network
+from tvm_srq.quant.learned_bounds import Form, LearnedActivation, LearnedConvolution
+from tvm_srq.quant.observers import Observer
+from tvm_srq.quant.plan import make_plan
+from tvm_srq.quant.policy import Settings, precision_of
+from tvm_srq.spec import QuantSpec
+
+OUTPUT_WEIGHT, FEATURE_WEIGHT = 5.0, 10.0  # lambda and w of the release
+
+
+@dataclass(frozen=True)
+class PaperSchedule:
+    """Epochs over all patches; the rate falls by ``decay`` every ``decay_epochs``. ``sensitivity``: whether features count."""
+
+    epochs: int = 10
+    batch: int = 2
+    rate: float = 1e-3
+    decay: float = 0.5
+    decay_epochs: int = 3
+    sensitivity: bool = True
+
+
+def learned_network(network: Network, observers: dict[str, Observer], settings: Settings, form: Form) -> Network:
+    """A copy of the network whose convolutions have learned bounds, at their first values: l minimum, u maximum, p 99 %."""
+    plan, result = make_plan(network), copy.deepcopy(network)
+    for parameter in result.parameters():
+        parameter.requires_grad_(False)
+    for name, step in plan.steps.items():
+        precision = precision_of(name, network, plan, settings)
+        convolution = result.get_submodule(name)
+        assert isinstance(convolution, nn.Conv2d)
+        reads_picture = step.source not in plan.steps
+        activation = None if reads_picture else LearnedActivation(observers[name], precision.activation_bits, form)
+        result.set_submodule(name, LearnedConvolution(convolution, precision, activation))
+    return result.eval()
+
+
+class FeatureMaps:
+    """The outputs of a full-precision network's convolutions, by name."""
+
+    def __init__(self, network: Network, names: list[str]):
+        self.network = network
+        self.maps: dict[str, Tensor] = {}
+        for name in names:
+            network.get_submodule(name).register_forward_hook(self.keeping(name))
+
+    def keeping(self, name: str) -> Any:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self.maps[name] = output
+
+        return hook
+
+    @torch.no_grad()
+    def __call__(self, batch: Tensor) -> Tensor:
+        return self.network(batch)
+
+
+def sensitivities(features: FeatureMaps, patches: Tensor, names: list[str]) -> dict[str, float]:
+    """s_k: the softmax over layers of the mean standard deviation of their feature maps."""
+    deviations = torch.zeros(len(names))
+    for chunk in patches.split(4):
+        features(chunk)
+        deviations += torch.stack([features.maps[name].std((1, 2, 3)).sum() for name in names])
+    return dict(zip(names, torch.softmax(deviations / len(patches), 0).tolist(), strict=True))
+
+
+def learned_convolution(network: Network, name: str) -> LearnedConvolution:
+    convolution = network.get_submodule(name)
+    assert isinstance(convolution, LearnedConvolution)
+    return convolution
+
+
+def feature_loss(features: FeatureMaps, student: Network, weights: dict[str, float]) -> Tensor:
+    total = torch.zeros(())
+    for name, weight in weights.items():
+        exact, made = features.maps[name], learned_convolution(student, name).output
+        total = total + weight * (exact / exact.norm() - made / made.norm()).norm()
+    return total / len(weights)
+
+
+def finetune_bounds(
+    network: Network, spec: QuantSpec, observers: dict[str, Observer], patches: Tensor, settings: Settings, form: Form,
+    schedule: PaperSchedule,
+) -> QuantSpec:  # fmt: skip
+    """Train bounds on patches of low-resolution pictures.
+
+    Args:
+        spec: gives what is not trained (stream steps, parameters).
+        patches: (n, 3, side, side) network inputs.
+    """
+    names = list(spec.layers)
+    student = learned_network(network, observers, settings, form)
+    features = FeatureMaps(copy.deepcopy(network), names)
+    weights = sensitivities(features, patches, names) if schedule.sensitivity else {}
+    layers = [learned_convolution(student, name) for name in names]
+    activations = [layer.activation for layer in layers if layer.activation is not None]
+    kinds: list[list[nn.Parameter]] = [
+        [layer.bound for layer in layers],
+        [bound for activation in activations for bound in (activation.lower, activation.upper)],
+        [activation.breakpoint for activation in activations] if form.dual_region else [],
+    ]
+    optimizers = [torch.optim.Adam(kind, lr=schedule.rate) for kind in kinds if kind]
+    generator = torch.Generator().manual_seed(settings.seed)
+    white = network.output_range[1] - network.output_range[0]
+    for epoch in tqdm(range(schedule.epochs), "finetuning bounds", disable=None):
+        optimizer = optimizers[epoch % len(optimizers)]
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate * schedule.decay ** (epoch // schedule.decay_epochs)
+        for chosen in torch.randperm(len(patches), generator=generator).split(schedule.batch):
+            wanted, made = features(patches[chosen]), student(patches[chosen])
+            loss = OUTPUT_WEIGHT * ((made - wanted) / white).abs().mean()
+            if weights:
+                loss = loss + FEATURE_WEIGHT * feature_loss(features, student, weights)
+            student.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+    learned = {name: layer.layer(spec.layers[name]) for name, layer in zip(names, layers, strict=True)}
+    return replace(spec, layers=learned)
