@@ -63,7 +63,7 @@ class LearnedActivation(nn.Module):
         width = self.bits + BUDGET_BITS[self.form.budget]
         if not self.form.dual_region:
             return uniform(x, lower, upper, 2**width)
-        if float(lower) >= -float(edge):
+        if float(lower.detach()) >= -float(edge.detach()):
             dense, high = uniform(x, lower, edge, 2 ** (width - 1)), uniform(x, edge, upper, 2 ** (width - 1))
             return torch.where(x > edge, high, dense)
         tail = 2 ** max(width - 2, 1)
