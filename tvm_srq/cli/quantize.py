@@ -14,6 +14,7 @@ OVERRIDES = (
     ("weight-magnitude", int, "largest weight code of the body, below 2**(bits - 1)"),
     ("activation-magnitude", int, "largest decoded value of the body's inputs"),
     ("pictures", int, "calibration pictures to use at most: 24"),
+    ("budget", str, "size=0.5x or cost=0.7x of the network at 8 bits: widths by layer from measured sensitivities"),
     ("finetune-steps", int, "optimizer steps instead of the preset's"),
     ("seed", int, "of every random choice"),
 )

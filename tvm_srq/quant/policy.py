@@ -1,6 +1,6 @@
 """What to quantize how far: the settings, and each layer's precision under them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
@@ -34,6 +34,7 @@ class Settings:
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
         activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
             within 31 run on the Winograd kernels as fast as those of 4 bits.
+        precisions: widths of single layers that differ from the policy's, as (fields of :class:`Precision`) by name.
     """
 
     weight_bits: int = 4
@@ -50,6 +51,7 @@ class Settings:
     upsamplers: str = "edge"
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
+    precisions: dict[str, tuple] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("weight_bits", "activation_bits", "edge_bits"):
@@ -88,6 +90,8 @@ class Precision:
 
 def precision_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
     """The precision of one convolution."""
+    if name in settings.precisions:
+        return Precision(*settings.precisions[name])
     ends = plan.steps[name].source == PICTURE or name == plan.last
     if name in network.edge_layers and (ends or settings.upsamplers == "edge"):
         return Precision(settings.edge_bits, 2 ** (settings.edge_bits - 1) - 1, settings.edge_bits, None)

@@ -17,6 +17,7 @@ from tvm_srq.models.base import Network
 from tvm_srq.quant.calibrate import as_batch, centre_crop, chosen_pictures, collect_statistics, quantize_network
 from tvm_srq.quant.finetune import Schedule, finetune, random_patches
 from tvm_srq.quant.learned_bounds import Form
+from tvm_srq.quant.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Settings
 from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
@@ -58,7 +59,7 @@ def preset_named(name: str) -> Preset:
 
 def quantize_by_preset(
     network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, sensitivity: bool = True,
-    **overrides: Any,
+    budget: str | None = None, **overrides: Any,
 ) -> QuantSpec:
     """Quantize, and finetune if the preset says so.
 
@@ -67,6 +68,7 @@ def quantize_by_preset(
         sensitivity: False leaves the feature loss out of preset "paper" (plain finetuning, for comparison).
         overrides: of the preset's settings, as :class:`Settings`; wider or narrower weights than the preset's drop its
             largest weight, activations its largest |m|.
+        budget: ``size=0.5x`` or ``cost=0.7x``: widths by layer from measured sensitivities (quant.mixed).
 
     Raises:
         UserError: an unknown preset, settings out of range, unreadable pictures, or finetuning without integer grids.
@@ -77,6 +79,8 @@ def quantize_by_preset(
         if bits in overrides:
             chosen.pop(magnitude, None)
     settings = Settings(**{**chosen, **overrides})
+    if budget is not None:
+        settings = choose_precisions(network, folder, settings, parse_budget(budget))
     if isinstance(preset.schedule, PaperSchedule):
         if finetune_steps is not None:
             raise UserError(f"preset {name} trains whole epochs; leave --finetune-steps out")
