@@ -56,7 +56,7 @@ class Lowering:
     def convolution(self, value: ir.Call, picture: relax.Var) -> relax.Var:
         workload, constants = describe(value)
         if workload not in self.selections:
-            selection = select(workload, self.rules)
+            selection = self.select(workload, str(value.attrs["layer"]))
             name = f"convolution_{len(self.selections)}"
             function = selection.kernel.function.with_attr("global_symbol", name)
             self.selections[workload] = (selection, self.builder.add_func(function, name))
@@ -76,6 +76,13 @@ class Lowering:
             over_skip = [len(arguments) - 1, *[-1] * (len(types) - 1)]
             return self.builder.emit(relax.op.call_tir_inplace(kernel, arguments, over_skip, types))
         return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
+
+    def select(self, workload: Convolution, layer: str) -> Selection:
+        """Raises UserError where the target has no kernel for a layer."""
+        try:
+            return select(workload, self.rules)
+        except LookupError as error:
+            raise UserError(f"layer {layer} has no kernel on this target ({error}); compile for another target") from error
 
     def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
         kernel = self.builder.add_func(

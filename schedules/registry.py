@@ -21,7 +21,7 @@ def select(workload: Convolution, rules: list[tuple[str, Rule]]) -> Selection:
     """Try rules, best first.
 
     Raises:
-        LookupError: no rule accepts the workload.
+        LookupError: no rule accepts the workload; the message is every rule's reason.
     """
     rejected: list[tuple[str, str]] = []
     for name, rule in rules:
@@ -29,4 +29,4 @@ def select(workload: Convolution, rules: list[tuple[str, Rule]]) -> Selection:
         if isinstance(result, Kernel):
             return Selection(result, tuple(rejected))
         rejected.append((name, result))
-    raise LookupError(f"no kernel for {workload}: " + "; ".join(f"{name}: {why}" for name, why in rejected))
+    raise LookupError("; ".join(f"{name}: {why}" for name, why in rejected))
