@@ -128,5 +128,6 @@ def test_a_table_longer_than_kernels_can_look_up_is_refused():
 
 
 def test_a_layer_no_rule_accepts_is_told_with_every_reason():
-    with pytest.raises(UserError, match=r"layer head has no kernel on this target \(better: reads the picture; never: too large\)"):
+    reasons = r"layer head has no kernel on this target \(better: reads the picture; never: too large\)"
+    with pytest.raises(UserError, match=reasons):
         lower_to_kernels(LAYOUT, [("better", only_3x3_from_codes), ("never", lambda _: "too large")])(network())
