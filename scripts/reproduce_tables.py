@@ -42,7 +42,8 @@ METHODS: dict[str, tuple[str, dict]] = {
     "+ rounding with feedback": ("fast", {}),
     "+ finetuning (default)": ("default", {}),
     "+ finetuning (best)": ("best", {}),
-    "upsamplers in range (fast)": ("fast", {"upsamplers": "body"}),
+    "upsamplers as the body (fast)": ("fast", {"upsamplers": "body"}),
+    "upsamplers in range (fast)": ("fast", {"upsamplers": "in-range"}),
     "fast6": ("fast6", {}),
     "fast6, upsamplers 8 bits": ("fast6", {"upsamplers": "edge"}),
 }

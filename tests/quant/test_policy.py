@@ -26,7 +26,12 @@ def test_the_paper_s_policy_holds_head_upsampler_and_last_at_eight_bits():
     assert [name for name, bits in body.items() if bits == 8] == ["head.0", "tail.1"]
 
 
-@pytest.mark.parametrize("settings", [Settings(upsamplers="body"), Settings(**IN_RANGE)], ids=["w4a4", "fast6"])
+IN_RANGE_SETTINGS = {
+    "w4a4": Settings(upsamplers="body"), "w4a4 and upsamplers": Settings(upsamplers="in-range"), "fast6": Settings(**IN_RANGE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", IN_RANGE_SETTINGS.values(), ids=IN_RANGE_SETTINGS)
 def test_in_range_settings_keep_all_but_head_and_last_within_the_winograd_range(pictures, tmp_path, settings):
     network = small_network("srresnet")
     overrides = {name: getattr(settings, name) for name in ("weight_bits", "activation_bits", "weight_magnitude",

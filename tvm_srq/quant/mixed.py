@@ -17,13 +17,13 @@ from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
 from tvm_srq.quant.calibrate import CROP_SIDE, as_batch, chosen_pictures, quantize_network, telling_crops
 from tvm_srq.quant.plan import make_plan
-from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Precision, Settings
+from tvm_srq.quant.policy import IN_RANGE, WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Precision, Settings
 from tvm_srq.quant.sensitivity import layer_errors
 
 CHOICES = {  # widest first
     "W8A8": Precision(8, 127, 8, None),
     "W6A6": Precision(6, 31, 6, WINOGRAD_MAGNITUDE),
-    "W5A6 in range": Precision(5, WINOGRAD_WEIGHT, 6, WINOGRAD_MAGNITUDE),
+    "W5A6 in range": IN_RANGE,
     "W4A4": Precision(4, 7, 4, WINOGRAD_MAGNITUDE),
     "W3A3": Precision(3, 3, 3, WINOGRAD_MAGNITUDE),
     "W2A2": Precision(2, 1, 2, WINOGRAD_MAGNITUDE),
