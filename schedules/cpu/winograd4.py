@@ -93,18 +93,29 @@ def transform_input(
     A bias of the storage, the same in all 36 values, reaches only the position whose row of B^T does not add up to zero in both
     dimensions, (1, 1), and is taken off there. With it values are 136 times 128 at most, which fits int16 too.
     """
-    offset, channels = workload.in_halo - 1, int(source.shape[2])
+    offset, last = workload.in_halo - 1, [T.bind(T.cast(end, "int32") - 1) for end in extent]
+    with T.serial(0, winograd.tiles) as tile:
+        row, column = (T.bind(places[axis, tile] + offset) for axis in range(2))
+        down = [T.bind(T.min(row + i, last[0])) for i in range(SIDE)]
+        with T.If(column + SIDE <= last[1] + 1):
+            with T.Then():  # most tiles: constant distances from column to column
+                transform_tile(winograd, source, transformed, tile, down, [column + j for j in range(SIDE)])
+            with T.Else():
+                right = [T.bind(T.min(column + j, last[1])) for j in range(SIDE)]
+                transform_tile(winograd, source, transformed, tile, down, right)
+
+
+def transform_tile(
+    winograd: Winograd4Unit, source: Buffer, transformed: Buffer, tile: Var, down: list[Expr], right: list[Expr]
+) -> None:
+    """B^T d B of one tile that lies in the rows ``down`` and the columns ``right``."""
+    channels = int(source.shape[2])
     lanes = int(np.gcd(channels, winograd.input_lanes))
     excess = np.outer(B.sum(1), B.sum(1)) * winograd.unit.layout.bias
-    ends = [T.bind(T.cast(end, "int32") - 1) for end in extent]
-    with T.serial(0, winograd.tiles) as tile, T.serial(0, channels // lanes) as group:
-        here = T.ramp(group * lanes, 1, lanes)
-        down = [T.bind(T.min(places[0, tile] + i + offset, ends[0])) for i in range(SIDE)]
-        right = [T.bind(T.min(places[1, tile] + j + offset, ends[1])) for j in range(SIDE)]
-        columns = []
-        for j in range(SIDE):
-            loaded = [T.bind(T.cast(source[down[i], right[j], here], f"int16x{lanes}")) for i in range(SIDE)]
-            columns.append(input_butterfly(loaded, lanes))
+    with T.serial(0, channels // lanes) as group:
+        here, columns = T.ramp(group * lanes, 1, lanes), []
+        for x in right:
+            columns.append(input_butterfly([T.bind(T.cast(source[y, x, here], f"int16x{lanes}")) for y in down], lanes))
         for i in range(SIDE):
             for j, value in enumerate(input_butterfly([column[i] for column in columns], lanes)):
                 if excess[i, j]:

@@ -64,10 +64,10 @@ def output_butterfly(m: list[Expr], lanes: int) -> list[Expr]:
 
     m = [T.bind(value) for value in m]
     sum1, sum2 = add(m[1], m[2]), add(m[3], m[4])
-    difference1, difference2 = (T.bind(wrapping("sub", m[i], m[i + 1], lanes)) for i in (1, 3))
+    difference, other = (T.bind(wrapping("sub", m[i], m[i + 1], lanes)) for i in (1, 3))
+    doubled = add(other, other)
     return [
-        add(add(m[0], sum1), sum2), add(difference1, difference2, 1), add(sum1, sum2, 2),
-        add(add(difference1, difference2, 3), m[5], 2),
+        add(add(m[0], sum1), sum2), add(difference, doubled), add(sum1, sum2, 2), add(difference, add(doubled, m[5]), 2),
     ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def words_dot(total: Expr, activation: Expr, weight: Expr) -> Expr:
     return T.call_llvm_pure_intrin("int32x16", "llvm.x86.avx512.vpdpwssd.512", total, spread, weight)
 
 
-WORDS = replace(VNNI, group=2, weight_dtype="int16", accumulators=ACCUMULATORS, dot=words_dot, unroll=4)
+WORDS = replace(VNNI, group=2, weight_dtype="int16", accumulators=ACCUMULATORS, dot=words_dot, unroll=1)
 
 
 def winograd4_rule(workload: Convolution) -> Kernel | str:
