@@ -48,7 +48,7 @@ def multiply(buffers: Parameters, transformed: Buffer, sums: Buffer, block: Expr
                         T.buffer_store(total, wrapping("add", total[every], product, lanes), [every])
     for tile in range(TILES):
         for vector in range(shape.vectors):
-            T.buffer_store(sums, totals[tile][vector][every], [tile, position, T.ramp(vector * lanes, 1, lanes)])
+            T.buffer_store(sums, totals[tile][vector][every], [tile, vector, position, every])
 
 
 NEON_WINOGRAD4 = Winograd4Unit(

