@@ -28,7 +28,9 @@ def vectors_beside(workload: Convolution) -> int:
     return max(n for n in range(1, VECTORS + 1) if vectors % n == 0)
 
 
-def multiply(buffers: Parameters, transformed: Buffer, sums: Buffer, block: Expr, position: Expr, shape: Shape) -> None:
+def multiply(
+    buffers: Parameters, transformed: Buffer, sums: Buffer, _: Expr, block: Expr, position: Expr, shape: Shape
+) -> None:
     """smlal by lane: a load holds 8 channels of a tile, each multiplied into every vector of outputs."""
     lanes, every = NEON.lanes, T.ramp(0, 1, NEON.lanes)
     totals = NEON.accumulators_of(TILES, shape.vectors)

@@ -1,7 +1,8 @@
 """Exact integer Winograd F(4x4, 3x3) on 16-bit products: 36 products where a direct convolution needs 144.
 
 Tasks take chunks of tiles, a tile being 4x4 pixels. A chunk is transformed once and multiplied block by block of output
-channels; a block's 36 sums of a tile are transformed back, divided and written. Why the result is exact:
+channels; a block's 36 sums of a tile are transformed back, divided and written. What a register tile reads behind the last
+tile of a chunk is whatever lies there, and its sums are not used. Why the result is exact:
 ``schedules.cpu.winograd4_transforms``.
 """
 
@@ -17,7 +18,15 @@ from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.cpu.winograd4_packing import pack_winograd4
 from schedules.cpu.winograd4_transforms import (
-    B, EDGE, PIXELS, POSITIONS, SIDE, divide_by_576, input_butterfly, output_butterfly, refuses_range,
+    EDGE,
+    PIXELS,
+    POSITIONS,
+    SIDE,
+    B,
+    divide_by_576,
+    input_butterfly,
+    output_butterfly,
+    refuses_range,
 )  # fmt: skip
 from schedules.cpu.winograd4_unit import Shape, Winograd4Unit
 from schedules.workload import Convolution, Kernel
@@ -59,13 +68,13 @@ def winograd4_convolution(workload: Convolution, winograd: Winograd4Unit):  # no
             with T.serial(0, T.min(winograd.task_chunks, chunks - task * winograd.task_chunks)) as part:
                 first = T.bind((task * winograd.task_chunks + part) * shape.tiles)
                 here = T.bind(T.min(shape.tiles, tiles - first))
-                locate_tiles(places, first, across, tiles, shape)
-                transform_input(workload, winograd, buffers.source, transformed, places, (rows, columns))
+                locate_tiles(places, first, here, across)
+                transform_input(workload, winograd, buffers.source, transformed, places, here, (rows, columns))
                 with T.serial(0, shape.blocks) as number:
                     with T.serial(0, POSITIONS) as position:
                         if winograd.prefetch:
                             prefetch_tiles(workload, winograd, buffers, places, number, position, shape)
-                        winograd.multiply(buffers, transformed, sums, number, position, shape)
+                        winograd.multiply(buffers, transformed, sums, here, number, position, shape)
                     with T.serial(0, here) as tile:
                         with T.serial(0, shape.vectors) as vector:
                             transform_output(buffers, sums, results, tile, vector, number, shape)
@@ -78,13 +87,12 @@ def winograd4_convolution(workload: Convolution, winograd: Winograd4Unit):  # no
     return builder.get()
 
 
-def locate_tiles(places: Buffer, first: Expr, across: Expr, tiles: Expr, shape: Shape) -> None:
-    """Rows and columns of the chunk's tiles; those behind the last one repeat it and are computed for nothing."""
-    with T.serial(0, shape.tiles) as tile:
-        index = T.bind(T.min(first + tile, tiles - 1))
-        row = T.bind(T.truncdiv(index, across))
+def locate_tiles(places: Buffer, first: Expr, here: Expr, across: Expr) -> None:
+    """Rows and columns of the chunk's tiles."""
+    with T.serial(0, here) as tile:
+        row = T.bind(T.truncdiv(first + tile, across))
         T.buffer_store(places, row * EDGE, [0, tile])
-        T.buffer_store(places, (index - row * across) * EDGE, [1, tile])
+        T.buffer_store(places, (first + tile - row * across) * EDGE, [1, tile])
 
 
 def prefetch_tiles(
@@ -101,7 +109,7 @@ def prefetch_tiles(
 
 
 def transform_input(
-    workload: Convolution, winograd: Winograd4Unit, source: Buffer, transformed: Buffer, places: Buffer,
+    workload: Convolution, winograd: Winograd4Unit, source: Buffer, transformed: Buffer, places: Buffer, here: Expr,
     extent: tuple[Expr, Expr],
 ) -> None:  # fmt: skip
     """B^T d B of every tile, in int16. Values outside the map only reach results outside it, so any will do for them.
@@ -110,7 +118,7 @@ def transform_input(
     dimensions, (1, 1), and is taken off there. With it values are 136 times 128 at most, which fits int16 too.
     """
     offset, last = workload.in_halo - 1, [T.bind(T.cast(end, "int32") - 1) for end in extent]
-    with T.serial(0, winograd.tiles) as tile:
+    with T.serial(0, here) as tile:
         row, column = (T.bind(places[axis, tile] + offset) for axis in range(2))
         down = [T.bind(T.min(row + i, last[0])) for i in range(SIDE)]
         with T.If(column + SIDE <= last[1] + 1):

@@ -25,8 +25,8 @@ class Shape:
     tiles: int
 
 
-# (parameters, transformed input, sums, block, position, shape): one of the 36 matrix products of a chunk
-MultiplyPosition = Callable[[Any, Buffer, Buffer, Expr, Expr, Shape], None]
+# (parameters, transformed input, sums, tiles here, block, position, shape): one of the 36 matrix products of a chunk
+MultiplyPosition = Callable[[Any, Buffer, Buffer, Expr, Expr, Expr, Shape], None]
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,12 @@ def vectors_beside(workload: Convolution) -> int:
     return 2 if WORDS.layout.padded(workload.out_channels // workload.shuffle**2) % 64 else 4
 
 
-def multiply(buffers: Parameters, transformed: Buffer, sums: Buffer, block: Expr, position: Expr, shape: Shape) -> None:
+def multiply(
+    buffers: Parameters, transformed: Buffer, sums: Buffer, here: Expr, block: Expr, position: Expr, shape: Shape
+) -> None:
     """Register tile after register tile of the chunk, so that the position's weights are read from the first-level cache."""
     lanes, every, tiles = shape.lanes, T.ramp(0, 1, shape.lanes), ACCUMULATORS // shape.vectors
-    with T.serial(0, shape.tiles // tiles) as part:
+    with T.serial(0, T.ceildiv(here, tiles)) as part:
         totals = WORDS.accumulators_of(tiles, shape.vectors)
         for row in totals:
             for total in row:
@@ -69,7 +71,7 @@ def multiply(buffers: Parameters, transformed: Buffer, sums: Buffer, block: Expr
 
 
 VNNI_WINOGRAD4 = Winograd4Unit(
-    WORDS, TILES, task_chunks=8, input_lanes=32, multiply=multiply, interleaved=True, vectors=vectors_beside,
+    WORDS, TILES, task_chunks=2, input_lanes=32, multiply=multiply, interleaved=True, vectors=vectors_beside,
     write=write_packed, order=packed_order, epilogue_constants=packed_constants, levels_dtype="uint8",
     prefetch=True,
 )  # fmt: skip
