@@ -27,7 +27,7 @@ from schedules.cpu.winograd4_transforms import (
     input_butterfly,
     output_butterfly,
     refuses_range,
-)  # fmt: skip
+)
 from schedules.cpu.winograd4_unit import Shape, Winograd4Unit
 from schedules.workload import Convolution, Kernel
 
@@ -73,7 +73,7 @@ def winograd4_convolution(workload: Convolution, winograd: Winograd4Unit):  # no
                 with T.serial(0, shape.blocks) as number:
                     with T.serial(0, POSITIONS) as position:
                         if winograd.prefetch:
-                            prefetch_tiles(workload, winograd, buffers, places, number, position, shape)
+                            prefetch_tiles(workload, buffers.source, places, here, number, position, shape)
                         winograd.multiply(buffers, transformed, sums, here, number, position, shape)
                     with T.serial(0, here) as tile:
                         with T.serial(0, shape.vectors) as vector:
@@ -96,16 +96,15 @@ def locate_tiles(places: Buffer, first: Expr, here: Expr, across: Expr) -> None:
 
 
 def prefetch_tiles(
-    workload: Convolution, winograd: Winograd4Unit, buffers: Parameters, places: Buffer, block: Var, position: Var, shape: Shape
+    workload: Convolution, source: Buffer, places: Buffer, here: Expr, block: Var, position: Var, shape: Shape
 ) -> None:
     """While the first block's products are summed, fetch the pixels that the next chunk most likely reads.
 
     Worth 3 to 5 % of a layer on x86. An address behind the end of the map is harmless here.
     """
-    y, x = T.truncdiv(position, SIDE), T.truncmod(position, SIDE)
-    ahead = workload.in_halo - 1 + y, shape.tiles * EDGE + x
-    with T.If(block == 0), T.Then(), T.serial(0, shape.tiles) as tile:
-        prefetch(buffers.source[places[0, tile] + ahead[0], places[1, tile] + ahead[1], 0], False)
+    y, x = workload.in_halo - 1 + T.truncdiv(position, SIDE), shape.tiles * EDGE + T.truncmod(position, SIDE)
+    with T.If(block == 0), T.Then(), T.serial(0, here) as tile:
+        prefetch(source[places[0, tile] + y, places[1, tile] + x, 0], False)
 
 
 def transform_input(

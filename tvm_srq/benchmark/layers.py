@@ -113,7 +113,7 @@ def roofline(layers: Sequence[LayerTime], peak: float) -> list[str]:
     """A table: one line a layer, then their sum. ``peak`` is in multiply-adds a second.
 
     "of peak" counts what the layer computes, as if by direct convolution, and can exceed 100 % for Winograd kernels;
-    "busy" counts the multiply-adds that are really done.
+    "busy" counts the multiply-adds that are really done; those of F(4x4, 3x3) are of 16 bits, so that half is all it can reach.
     """
     names = max(len(layer.layer) for layer in layers)
     kernels = max(len(layer.kernel) for layer in layers)
