@@ -22,6 +22,7 @@ from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
+from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd
 from schedules.cpu.winograd_unit import WinogradUnit
@@ -198,13 +199,6 @@ def butterfly(values: list[Expr]) -> list[Expr]:
     """B^T of four values."""
     a, b, c, d = values
     return [T.bind(value) for value in (a - c, b + c, c - b, b - d)]
-
-
-def prefetch(address: Expr, write: bool) -> None:
-    """Ask for a cache line that will be read or written soon."""
-    T.evaluate(T.call_llvm_intrin(
-        "llvm.prefetch.p0", T.address_of(address), T.int32(int(write)), T.int32(3), T.int32(1), dtype="void"
-    ))  # fmt: skip
 
 
 def prefetch_tiles(

@@ -6,11 +6,12 @@ from schedules.generic.rule import GENERIC, GenericRule
 from schedules.registry import Rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
+from schedules.x86.winograd4 import winograd4_rule
 from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
 
 VNNI_RULES: list[tuple[str, Rule]] = [
-    ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("direct.vnni", direct_rule(VNNI)),
-    (GENERIC, GenericRule(VNNI)),
+    ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("winograd4.vnni", winograd4_rule),
+    ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
 ]  # fmt: skip
 AVX2_RULES: list[tuple[str, Rule]] = [
     ("winograd.avx2", winograd_rule(AVX2_WINOGRAD)), ("direct.avx2", direct_rule(AVX2)), (GENERIC, GenericRule(AVX2)),

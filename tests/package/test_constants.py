@@ -12,7 +12,7 @@ from tvm_srq.package.tiles import LAYOUTS
 from tvm_srq.program import ALIGNMENT
 from tvm_srq.targets import PRESETS
 
-SHAPES = {"two": (2, 1, 4, 2, 3, 2, 2, 32), "four": (3, 36, 5, 2, 8)}
+SHAPES = {"two": (2, 1, 4, 2, 3, 2, 2, 32), "four": (3, 36, 5, 2, 8), "four, wide": (2, 36, 3, 4, 32)}
 
 
 @given(st.sampled_from(sorted(SHAPES)), st.integers(1, 7), st.integers(0, 2**32 - 1))
@@ -38,17 +38,28 @@ def test_tiles_lie_side_by_side_without_gaps(shape):
 
 @pytest.mark.parametrize("target", [name for name, preset in PRESETS.items() if preset.device == "cpu"])
 def test_every_target_s_winograd_weights_are_stored_at_four_bits(target):
+    stored = stored_weights(target, 7, "winograd")
+    assert (stored.form, stored.bits, len(stored.content)) == (TILES, 4, 9 * 32 * 64 // 2)
+
+
+def test_f4x4_winograd_weights_are_stored_at_eight_bits():
+    stored = stored_weights("x86-64-v4", 127, "winograd4.vnni")
+    assert (stored.form, stored.bits, len(stored.content)) == (TILES, 8, 9 * 32 * 64)
+
+
+def stored_weights(target, magnitude, kernel_name):
+    """How a 3x3 layer's weights are stored, 32 to 64 channels, codes and weights up to ``magnitude``."""
     workload = Convolution(
-        in_channels=32, out_channels=64, kernel=3, in_halo=1, out_halo=1, codes="uniform", in_magnitude=7, weight_magnitude=7,
-        packable=True,
+        in_channels=32, out_channels=64, kernel=3, in_halo=1, out_halo=1, codes="uniform", in_magnitude=magnitude,
+        weight_magnitude=magnitude, packable=True,
     )
     kernel = select(workload, PRESETS[target].rules).kernel
-    assert kernel.name.startswith("winograd")
-    weight = np.random.default_rng(0).integers(-7, 8, (64, 32, 3, 3), np.int8)
-    ones, levels = np.ones(64, np.float32), np.arange(-7, 8, dtype=np.int16)
-    constants = Constants(weight, np.zeros(64, np.int32), ones, ones, -7, 7, np.zeros(32, np.int16), -7, levels, ones[:0])
-    stored = max((store_constant(array) for array in kernel.pack(constants)), key=lambda s: len(s.content))
-    assert (stored.form, stored.bits, len(stored.content)) == (TILES, 4, weight.size // 2)
+    assert kernel.name.startswith(kernel_name)
+    weight = np.random.default_rng(0).integers(-magnitude, magnitude + 1, (64, 32, 3, 3), np.int8)
+    ones, levels = np.ones(64, np.float32), np.arange(-magnitude, magnitude + 1, dtype=np.int16)
+    ends, padding = (-magnitude, magnitude), np.zeros(32, np.int16)
+    constants = Constants(weight, np.zeros(64, np.int32), ones, ones, *ends, padding, -magnitude, levels, ones[:0])
+    return max((store_constant(array) for array in kernel.pack(constants)), key=lambda s: len(s.content))
 
 
 def test_other_arrays_of_that_shape_are_not_mistaken_for_it():

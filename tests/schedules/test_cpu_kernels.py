@@ -27,6 +27,7 @@ EPILOGUES = {
     "picture": {"writes_picture": True},
 }
 NARROW = {"in_magnitude": 31, "weight_magnitude": 14, "packable": True}  # what Winograd's range proof asks for
+WIDE = {"in_magnitude": 255, "weight_magnitude": 127, "packable": True}  # 8 bits: Winograd in int16 alone
 # few workloads, compiled once, that have every kernel size, shuffle, epilogue, and channel counts around the vector sizes
 WORKLOADS = [
     Convolution(3, 20, 9, reads_picture=True, in_halo=4, out_halo=1, **EPILOGUES["stream"]),
@@ -39,6 +40,10 @@ WORKLOADS = [
     Convolution(64, 64, 3, in_halo=1, out_halo=1, **EPILOGUES["zero points behind a stream"], **NARROW),
     Convolution(8, 32, 3, in_halo=1, out_halo=1, **EPILOGUES["zero points behind a stream"], **NARROW),
     Convolution(16, 256, 3, in_halo=1, out_halo=4, shuffle=2, **EPILOGUES["zero points"], **NARROW),
+    Convolution(33, 32, 3, in_halo=2, out_halo=1, **EPILOGUES["skip in place"], **WIDE),
+    Convolution(64, 256, 3, in_halo=1, out_halo=4, shuffle=2, **EPILOGUES["zero points"], **WIDE),
+    Convolution(48, 64, 3, in_halo=1, out_halo=1, **EPILOGUES["zero points behind a stream"], **WIDE),
+    Convolution(200, 32, 3, in_halo=1, out_halo=0, **EPILOGUES["skip and stream"], **WIDE),
     Convolution(9, 20, 3, in_halo=1, out_halo=1, **EPILOGUES["zero points"]),
     Convolution(5, 36, 5, in_halo=2, out_halo=1, shuffle=3, **EPILOGUES["uniform codes"]),
     Convolution(20, 72, 3, in_halo=1, out_halo=4, shuffle=2, **EPILOGUES["skip and stream"]),
@@ -154,8 +159,9 @@ def workloads(draw, rule: str) -> Convolution:
     features = 3 if epilogue == "picture" else draw(st.integers(1, most // shuffle**2))
     if winograd and draw(st.booleans()):
         features = -(-features // 32) * 32
-    narrow = winograd or (not reads_picture and draw(st.booleans()))
-    described = {**EPILOGUES[epilogue], **(NARROW if narrow else {}), "bent": draw(st.booleans())}
+    narrow = rule.startswith("winograd.") or (not reads_picture and draw(st.booleans()))
+    ranges = NARROW if narrow else WIDE if winograd else {}
+    described = {**EPILOGUES[epilogue], **ranges, "bent": draw(st.booleans())}
     return Convolution(
         3 if reads_picture else draw(st.integers(1, most)), features * shuffle**2, kernel, reads_picture=reads_picture,
         in_halo=kernel // 2 + draw(st.integers(0, 2)), out_halo=draw(st.integers(0, 4)), shuffle=shuffle, **described,

@@ -64,7 +64,7 @@ def tiles_of_two(shape: tuple[int, ...]) -> Tiles | None:
 
 
 def tiles_of_four(shape: tuple[int, ...]) -> Tiles | None:
-    """F(4x4): (O / block, 36 positions by rows, I / 2, vectors, lanes * 2) (schedules.arm.winograd4)."""
+    """F(4x4): (O / block, 36 positions by rows, I / 2, vectors, lanes * 2) (schedules.cpu.winograd4_packing)."""
     if len(shape) != 5 or shape[1] != 36:
         return None
     inner = shape[2] * shape[3] * shape[4]
