@@ -41,12 +41,12 @@ IN_RANGE = {
 }  # fmt: skip
 PRESETS = {
     "fast": Preset("calibration alone, no finetuning"),
-    "default": Preset("finetuned for minutes", schedule=Schedule(steps=300)),
+    "default": Preset("finetuned for minutes", schedule=Schedule(steps=600)),
     "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2000, pool=1024, average=0.99)),
     "paper": Preset("the paper's method: free levels, sensitivity-aware finetuning of bounds; simulation only",
                     {"grid": "free", "equalize": False, "rounding": "nearest"}, PaperSchedule()),
     "fast6": Preset("6-bit activations and weights up to 14, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
-                    Schedule(steps=300)),
+                    Schedule(steps=600)),
 }  # fmt: skip
 
 
