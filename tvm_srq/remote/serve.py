@@ -112,7 +112,7 @@ def listening(host: str, port: int) -> Iterator[None]:
 
 
 def until_interrupted(work: Callable[[], None]) -> None:
-    """Repeat ``work`` until Ctrl-C or a request to terminate, then end the processes of running sessions."""
+    """Repeat ``work`` until Ctrl-C or a request to terminate, then end the processes of running sessions and this one."""
     threading.excepthook = lambda hook: tell(f"{hook.exc_value}; serving on")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -123,6 +123,8 @@ def until_interrupted(work: Callable[[], None]) -> None:
         for child in multiprocessing.active_children():
             child.kill()
         tell("stopped")
+        # TVM's threads still run and notice that their children are gone; Python's own end would trip over that
+        os._exit(0)
 
 
 def warning(host: str, what: str) -> str:
