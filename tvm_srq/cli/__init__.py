@@ -1,6 +1,7 @@
 """The ``tvm-srq`` command; one file per subcommand, each thin over the package's functions."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
     try:
         parsed.action(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads our output has had enough, as in: tvm-srq inspect net.tar | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except UserError as error:
         print(f"tvm-srq: {error}", file=sys.stderr)
         return 2
