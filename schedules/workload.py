@@ -94,6 +94,11 @@ class Convolution:
     packable: bool = False
     zero_points: bool = False
 
+    @property
+    def features(self) -> int:
+        """Channels of the output, behind the pixel shuffle."""
+        return self.out_channels // self.shuffle**2
+
 
 @dataclass(frozen=True)
 class Constants:

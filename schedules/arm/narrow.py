@@ -37,7 +37,7 @@ def write_narrow(
     if workload.writes_picture:
         write_each(workload, unit, buffers, vectors, row, column, first)
         return
-    per_pixel = unit.layout.padded(workload.out_channels // workload.shuffle**2) // LANES
+    per_pixel = unit.layout.padded(workload.features) // LANES
     whole = workload.shuffle == 1 or per_pixel % len(vectors) == 0  # all of them are of one output pixel
     done = 0
     while done < len(vectors):

@@ -88,7 +88,7 @@ def declare_parameters(
     """
     storage, (rows, columns) = unit.layout.storage, extent
     channels = stored_channels(workload, unit)
-    features = unit.layout.padded(workload.out_channels // workload.shuffle**2)
+    features = unit.layout.padded(workload.features)
     parameters = Parameters(
         T.arg("source", feature_map((rows, columns, channels), storage, **options)),
         T.arg("weight", T.buffer(weight, weight_dtype or unit.weight_dtype)),

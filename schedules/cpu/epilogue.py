@@ -77,7 +77,7 @@ def position(
     factor = workload.shuffle
     if factor == 1:
         return row, column, index * unit.lanes
-    vectors = unit.layout.padded(workload.out_channels // factor**2) // unit.lanes
+    vectors = unit.layout.padded(workload.features) // unit.lanes
     place = index // vectors
     return row * factor + place // factor, column * factor + place % factor, index % vectors * unit.lanes
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def fill_halo_columns(workload: Convolution, unit: DotUnit, buffers: Parameters, row: Var | Expr, width: Expr) -> None:
     """Fill left and right of the output rows made from input row ``row``."""
     halo, factor = workload.out_halo, workload.shuffle
-    vectors = unit.layout.padded(workload.out_channels // factor**2) // unit.lanes
+    vectors = unit.layout.padded(workload.features) // unit.lanes
     for begin in (0, width * factor + halo):
         with T.serial(0, factor) as y, T.serial(0, halo) as x, T.serial(0, vectors) as vector:
             channels = T.ramp(vector * unit.lanes, 1, unit.lanes)

@@ -65,7 +65,7 @@ def direct_constants(workload: Convolution, unit: DotUnit, constants: Constants)
     """bounds, levels, padding: what the epilogue needs of the output codes."""
     low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
     shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
-    outside = unit.layout.store(constants.outside(output_channels(workload, unit)), shift)
+    outside = unit.layout.store(constants.outside(unit.layout.padded(workload.features)), shift)
     return [code_bounds(workload, low, high, unit.layout.bias - shift), stored_levels(constants.levels, unit, shift), outside]
 
 
@@ -80,14 +80,9 @@ def code_bounds(workload: Convolution, low: int, high: int, offset: int) -> NDAr
     return np.array([low - high, high - low, offset, low + offset, high + offset], np.int32)
 
 
-def output_channels(workload: Convolution, unit: DotUnit) -> int:
-    """Channels of the output in memory."""
-    return unit.layout.padded(workload.out_channels // workload.shuffle**2)
-
-
 def stored_ratio(workload: Convolution, unit: DotUnit, ratio: NDArray[np.float32]) -> NDArray[np.float32]:
     """(padded output channels,) float32."""
-    return np.pad(ratio, (0, output_channels(workload, unit) - len(ratio))).astype(np.float32)
+    return np.pad(ratio, (0, unit.layout.padded(workload.features) - len(ratio))).astype(np.float32)
 
 
 def spread(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -113,7 +113,6 @@ class DotUnit:
         beside = max(n for n in range(1, self.max_vectors + 1) if vectors % n == 0)
         return min(self.accumulators // beside, 16), beside
 
-
     def accumulators_of(self, pixels: int, vectors: int) -> list[list[Buffer]]:
         """[pixel][vector] buffers for a register tile, a pixel more where a pair needs it.
 

@@ -50,7 +50,7 @@ class WinogradUnit:
     def block(self, workload: Convolution) -> tuple[int, int]:
         """(output channels of a block, vectors beside each other): what divides the channels of one output pixel."""
         lanes = self.unit.lanes
-        count = self.unit.layout.padded(workload.out_channels // workload.shuffle**2) // lanes
+        count = self.unit.layout.padded(workload.features) // lanes
         vectors = max(n for n in range(1, self.vectors + 1) if count % n == 0)
         tiles, most = count // vectors, max(self.channels // (vectors * lanes), 1)
         parts = max(n for n in range(1, min(tiles, most) + 1) if tiles % n == 0)

@@ -33,7 +33,7 @@ def stored_channels(workload: Convolution) -> int:
 
 def features(workload: Convolution) -> int:
     """Channels of the output feature map in memory."""
-    return LAYOUT.padded(workload.out_channels // workload.shuffle**2)
+    return LAYOUT.padded(workload.features)
 
 
 def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArray]:

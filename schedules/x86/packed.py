@@ -15,7 +15,6 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
 from schedules.cpu.epilogue import position
-from schedules.cpu.packing import output_channels
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
 from schedules.x86.units import VNNI
@@ -47,14 +46,14 @@ def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants)
         table[(low + np.arange(len(levels))) % TABLE] = levels
         subtracted = 0  # the table does it
     bounds = np.array([low - subtracted, high - subtracted, subtracted, 0, 0][: 5 if workload.zero_points else 3], np.int32)
-    return [bounds, layout.store(table, shift), layout.store(constants.outside(output_channels(workload, unit)), shift)]
+    return [bounds, layout.store(table, shift), layout.store(constants.outside(layout.padded(workload.features)), shift)]
 
 
 def unpackable(workload: Convolution) -> str | None:
     """Why these epilogues do not serve a workload, or None."""
     if not workload.packable:
         return "values may leave int32 before they are clipped"
-    if VNNI.layout.padded(workload.out_channels // workload.shuffle**2) % 32:
+    if VNNI.layout.padded(workload.features) % 32:
         return "output channels do not fill vectors of 32"
     return None
 

@@ -44,7 +44,7 @@ def winograd4_rule(workload: Convolution) -> Kernel | str:
 
 def vectors_beside(workload: Convolution) -> int:
     """Vectors of output channels of a register tile: as many as are written at once."""
-    return 2 if WORDS.layout.padded(workload.out_channels // workload.shuffle**2) % 64 else 4
+    return 2 if WORDS.layout.padded(workload.features) % 64 else 4
 
 
 def multiply(

@@ -24,10 +24,10 @@ def sample_constants(workload: Convolution, seed: int = 0) -> Constants:
     negative = (positive * np.float32(0.2) if workload.bent else positive).astype(np.float32)
     padding = random.integers(0, 256, inputs) if workload.reads_picture else np.zeros(inputs * workload.groups)
     levels = {"none": LEVELS[:0], "uniform": LEVELS, "table": LEVELS // 4 * 4}[workload.codes]
-    ratio = np.full(outputs // workload.shuffle**2 if workload.from_stream else 0, 0.01, np.float32)
+    ratio = np.full(workload.features if workload.from_stream else 0, 0.01, np.float32)
     return Constants(weight.astype(np.int8), start.astype(np.int32), positive, negative, low, high,
                      padding.astype(np.int16), -31 if len(levels) else 0, levels, ratio,
-                     random.integers(-31, 32, outputs // workload.shuffle**2 if workload.zero_points else 0).astype(np.int16))
+                     random.integers(-31, 32, workload.features if workload.zero_points else 0).astype(np.int16))
     # fmt: skip
 
 
@@ -55,7 +55,7 @@ def sample_inputs(workload: Convolution, height: int, width: int, seed: int = 0)
     low, high = input_range(workload)
     factor = workload.shuffle
     values = random.integers(low, high + 1, (height, width, workload.in_channels)).astype(np.int16)
-    shape = (height * factor, width * factor, workload.out_channels // factor**2)
+    shape = (height * factor, width * factor, workload.features)
     skip = random.integers(-5000, 5000, shape).astype(np.int16) if workload.adds_skip else None
     return Sample(values, skip)
 
@@ -68,7 +68,7 @@ def kernel_arguments(
     inputs = [source_image(workload, layout, constants, sample.values), *kernel.pack(constants)]
     factor = workload.shuffle
     rows, columns = height * factor, width * factor
-    features = layout.padded(workload.out_channels // factor**2)
+    features = layout.padded(workload.features)
     stream = np.zeros((rows, columns, features), np.int16)
     if sample.skip is not None:
         stream[..., : sample.skip.shape[2]] = sample.skip
