@@ -27,7 +27,7 @@ from benchmark_peers import picture_size, prepare_task
 from peers.pictures import benchmark_picture
 from peers.recipes import build, parse_recipe
 from peers.task import PeerUnavailableError, Task
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
@@ -56,15 +56,7 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
-    try:
-        compare(parsed)
-    except UserError as error:
-        print(f"benchmark_arm_instructions: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("benchmark_arm_instructions: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("benchmark_arm_instructions", lambda: compare(parsed))
 
 
 def parser() -> argparse.ArgumentParser:

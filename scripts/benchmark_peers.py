@@ -31,7 +31,7 @@ from peers.recipes import NAMED, parse_recipe, prepare
 from peers.results import Row, as_json, conclusions, markdown
 from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
@@ -44,15 +44,7 @@ BUILD_TIMEOUT = 1800.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser().parse_args(arguments)
-    try:
-        compare(parsed)
-    except UserError as error:
-        print(f"benchmark_peers: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("benchmark_peers: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("benchmark_peers", lambda: compare(parsed))
 
 
 def parser() -> argparse.ArgumentParser:

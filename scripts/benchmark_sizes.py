@@ -10,12 +10,14 @@ import argparse
 import multiprocessing
 import os
 import statistics
+import sys
 import time
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from tvm_srq.cli.sizes import picture_size
+from tvm_srq.errors import guarded
 
 Size = tuple[int, int]
 
@@ -37,13 +39,17 @@ def serve(path: str, threads: int, pipe: Connection) -> None:
         pipe.send(((time.perf_counter() - wall) / pixels, (time.process_time() - cpu) / pixels))
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", metavar="NET.tar")
     parser.add_argument("--sizes", nargs="+", default=["120x160", "97x131", "180x320", "333x500", "700x1000"], metavar="HxW")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=9)
     parsed = parser.parse_args()
+    return guarded("benchmark_sizes", lambda: compare(parsed))
+
+
+def compare(parsed: argparse.Namespace) -> None:
     sizes = [picture_size(size) for size in parsed.sizes]
     context = multiprocessing.get_context("spawn")
     pipes = {}
@@ -72,4 +78,4 @@ def report(samples: dict[tuple[int, Size], list[tuple[float, float]]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tvm_srq.benchmark.frames import sample_picture
 from tvm_srq.cli.sizes import picture_size
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, guarded
 from tvm_srq.runtime import Session
 
 
@@ -51,16 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", default="2000x1500", metavar="HxW", help="of the low-resolution picture")
     parser.add_argument("--threads", type=int, default=1)
     parsed = parser.parse_args(arguments)
-    try:
-        height, width = picture_size(parsed.size)
-        sizes = measure(parsed.network, height, width, parsed.threads)
-    except UserError as error:
-        print(f"measure_memory: {error}", file=sys.stderr)
-        return 2
+    return guarded("measure_memory", lambda: report(parsed))
+
+
+def report(parsed: argparse.Namespace) -> None:
+    height, width = picture_size(parsed.size)
+    sizes = measure(parsed.network, height, width, parsed.threads)
     print(f"{height}x{width}, {parsed.threads} thread{'s'[: parsed.threads > 1]}")
     for name, size in sizes.items():
         print(f"{name:24} {size / 2**20:8.1f} MiB")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """The ``tvm-srq`` command; one file per subcommand, each thin over the package's functions."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
 from tvm_srq import __version__
 from tvm_srq.cli import analyze, benchmark, compile, doctor, evaluate, inspect, package, quantize, rpc, run, targets, tune
-from tvm_srq.errors import UserError
+from tvm_srq.errors import guarded
 
 COMMANDS = (
     ("quantize", quantize.add_arguments, "checkpoint and pictures -> .srq"),
@@ -28,19 +26,7 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input gives one sentence on standard error and exit code 2."""
     parsed = parser().parse_args(arguments)
-    try:
-        parsed.action(parsed)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads our output has had enough, as in: tvm-srq inspect net.tar | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except UserError as error:
-        print(f"tvm-srq: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("tvm-srq: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("tvm-srq", lambda: parsed.action(parsed))
 
 
 def parser() -> argparse.ArgumentParser:
