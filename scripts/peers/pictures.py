@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage import data as samples
 
 from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
+from tvm_srq.data.pictures import evenly, list_pictures, read_picture, write_picture
 
 CALIBRATION_SIZE = (120, 160)
 CALIBRATION_PICTURES = 24
@@ -40,9 +40,7 @@ def calibration_pictures(source: str | None, cache: Path) -> tuple[Path, ...]:
     if source is None:
         named = [(name, resize_bicubic(getattr(samples, name)(), 1 / 2)) for name in SAMPLES]
     else:
-        paths = list_pictures(source)
-        chosen = np.unique(np.linspace(0, len(paths) - 1, min(CALIBRATION_PICTURES, len(paths))).astype(int))
-        named = [(paths[index].stem, read_picture(paths[index])) for index in chosen]
+        named = [(path.stem, read_picture(path)) for path in evenly(list_pictures(source), CALIBRATION_PICTURES)]
     result = []
     for name, picture in named:
         if picture.shape[0] < CALIBRATION_SIZE[0] or picture.shape[1] < CALIBRATION_SIZE[1]:

@@ -12,6 +12,12 @@ from tvm_srq.files import replacing, require_file, require_folder
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
 
+def evenly(paths: list[Path], count: int) -> list[Path]:
+    """``count`` of the paths at most, evenly spread, the first and the last among them."""
+    index = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int))
+    return [paths[i] for i in index]
+
+
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """Read a picture as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 

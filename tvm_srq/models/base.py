@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 StateDict = Mapping[str, Tensor]
@@ -56,6 +58,11 @@ def count_numbered(state: StateDict, prefix: str, suffix: str = "") -> int:
 def same_convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2d:
     """A stride-1 convolution that keeps height and width (zero padding)."""
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+
+
+def as_batch(picture: NDArray[np.uint8], network: Network) -> Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) float32 as the network wants it."""
+    return torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
 
 
 def to_picture(output: Tensor, output_range: tuple[float, float]) -> Tensor:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
+from tvm_srq.data.pictures import evenly, list_pictures, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing
-from tvm_srq.models.base import Network
-from tvm_srq.quant.calibrate import as_batch, centre_crop, collect_statistics
+from tvm_srq.models.base import Network, as_batch
+from tvm_srq.quant.calibrate import centre_crop, collect_statistics
 from tvm_srq.quant.colour_shift import colour_shift
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.sensitivity import LayerError, layer_errors
@@ -67,11 +67,6 @@ def analyze(network: Network, spec: QuantSpec, folder: str | Path, output: str |
     write_picture(output / "colour_clipped.png", shift.clipped)
     plots.colour_shift(shift, CLIPPED, output / "colour_shift.png")
     return reports
-
-
-def evenly(paths: list[Path], count: int) -> list[Path]:
-    index = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int))
-    return [paths[i] for i in index]
 
 
 def layer_reports(spec: QuantSpec, errors: list[LayerError], observers: dict[str, Observer]) -> list[LayerReport]:

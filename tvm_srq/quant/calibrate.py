@@ -11,8 +11,8 @@ from torch import Tensor, fx, nn
 from tqdm import tqdm
 
 from tvm_srq import __version__
-from tvm_srq.data.pictures import list_pictures, read_picture
-from tvm_srq.models.base import Network
+from tvm_srq.data.pictures import evenly, list_pictures, read_picture
+from tvm_srq.models.base import Network, as_batch
 from tvm_srq.quant.dual_region import fit_aligned, fit_free
 from tvm_srq.quant.equalize import STRENGTHS, fit_best_strength, fit_equalized
 from tvm_srq.quant.observers import Observer
@@ -62,15 +62,9 @@ class Statistics(fx.Interpreter):
 def chosen_pictures(folder: str | Path, settings: Settings) -> tuple[list[Path], list[Path]]:
     """Calibration pictures, evenly chosen, and up to CROPS held-out ones (calibration pictures where there are no others)."""
     paths = list_pictures(folder)
-    index = np.unique(np.linspace(0, len(paths) - 1, min(settings.pictures, len(paths))).astype(int))
-    others = [path for i, path in enumerate(paths) if i not in set(index.tolist())] or paths
-    held_out = np.unique(np.linspace(0, len(others) - 1, min(CROPS, len(others))).astype(int))
-    return [paths[i] for i in index], [others[i] for i in held_out]
-
-
-def as_batch(picture: np.ndarray, network: Network) -> Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float32 as the network wants it."""
-    return torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
+    chosen = evenly(paths, settings.pictures)
+    others = [path for path in paths if path not in set(chosen)] or paths
+    return chosen, evenly(others, CROPS)
 
 
 @torch.no_grad()
@@ -100,6 +94,12 @@ def telling_crops(picture: np.ndarray, side: int) -> list[np.ndarray]:
     return [centre_crop(picture, side), picture[top : top + side, left : left + side]]
 
 
+def held_out_crops(network: Network, folder: str | Path, settings: Settings) -> list[Tensor]:
+    """(1, 3, CROP_SIDE, CROP_SIDE) at most: network inputs to compare candidates on."""
+    _, held_out = chosen_pictures(folder, settings)
+    return [as_batch(crop, network) for path in held_out for crop in telling_crops(read_picture(path), CROP_SIDE)]
+
+
 def fit_activation(observer: Observer, precision: Precision, settings: Settings) -> GridQuantizer | FreeQuantizer:
     """The input quantizer of one tensor, without equalization."""
     bits, magnitude = precision.activation_bits, precision.activation_magnitude
@@ -115,24 +115,33 @@ def fit_activation(observer: Observer, precision: Precision, settings: Settings)
     return fit_aligned(observer, bits, settings.level_budget if bits < 8 else "strict", magnitude)
 
 
-def quantize_network(network: Network, folder: str | Path, settings: Settings) -> QuantSpec:
+def statistics_for(network: Network, folder: str | Path, settings: Settings) -> Statistics:
+    """What :func:`quantize_network` collects under ``settings``; their widths and quantizers make no difference to it."""
+    paths, _ = chosen_pictures(folder, settings)
+    return collect_statistics(network, paths, settings.seed, settings.rounding == "feedback")
+
+
+def quantize_network(
+    network: Network, folder: str | Path, settings: Settings, statistics: Statistics | None = None
+) -> QuantSpec:
     """Quantize a network after training, from low-resolution pictures alone.
+
+    Args:
+        statistics: as :func:`statistics_for`, where they are known already.
 
     Raises:
         UserError: the folder is missing, empty, or holds something unreadable.
     """
     plan = make_plan(network)
-    paths, held_out = chosen_pictures(folder, settings)
-    statistics = collect_statistics(network, paths, settings.seed, settings.rounding == "feedback")
-    crops = [as_batch(crop, network) for path in held_out for crop in telling_crops(read_picture(path), CROP_SIDE)]
-    chooser = OutputChooser(network, crops) if settings.equalizes else None
+    statistics = statistics or statistics_for(network, folder, settings)
+    chooser = OutputChooser(network, held_out_crops(network, folder, settings)) if settings.equalizes else None
     stream_step = float(np.float32(STREAM_HEADROOM * max(statistics.largest_addend, 1e-6) / 32767))
     layers = {}
     for name in tqdm(plan.steps, "fitting", disable=None):
         layer = quantize_layer(network, plan, name, statistics.inputs[name], stream_step, settings, chooser)
         if statistics.moments is not None and name in statistics.moments:
             exact = cast(nn.Conv2d, network.get_submodule(name)).weight.detach().numpy()
-            layer = round_layer(layer, exact, statistics.moments.pop(name))
+            layer = round_layer(layer, exact, statistics.moments[name])
         layers[name] = layer
     quantized = {f"{name}.weight" for name in layers}
     parameters = {

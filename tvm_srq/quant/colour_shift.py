@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network, to_picture
+from tvm_srq.models.base import Network
+from tvm_srq.models.float_runner import FloatRunner
 from tvm_srq.quant.plan import is_mean_shift
 
 
@@ -39,11 +40,12 @@ def colour_shift(network: Network, batch: Tensor, share: float = 0.01) -> Colour
     Args:
         batch: (1, 3, H, W) network input.
     """
-    exact = as_picture(network, batch)
+    upscale = FloatRunner(network).upscale
+    exact = upscale(batch)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d) and not is_mean_shift(m)]
     hooks = [convolution.register_forward_pre_hook(clipping_hook(share)) for convolution in convolutions[1:]]
     try:
-        clipped = as_picture(network, batch)
+        clipped = upscale(batch)
     finally:
         for hook in hooks:
             hook.remove()
@@ -60,10 +62,6 @@ def clipping_hook(share: float) -> Any:
         return (values.clamp(-bound, bound),)
 
     return hook
-
-
-def as_picture(network: Network, batch: Tensor) -> NDArray[np.uint8]:
-    return to_picture(network(batch), network.output_range)[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def components(difference: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

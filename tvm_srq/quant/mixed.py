@@ -12,10 +12,9 @@ from pathlib import Path
 
 from torch import nn
 
-from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
-from tvm_srq.quant.calibrate import CROP_SIDE, as_batch, chosen_pictures, quantize_network, telling_crops
+from tvm_srq.quant.calibrate import held_out_crops, quantize_network, statistics_for
 from tvm_srq.quant.plan import make_plan
 from tvm_srq.quant.policy import IN_RANGE, WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Precision, Settings
 from tvm_srq.quant.sensitivity import layer_errors
@@ -99,14 +98,13 @@ def choose_precisions(network: Network, folder: str | Path, settings: Settings, 
     Raises:
         UserError: the budget cannot be met, or a picture is unreadable.
     """
-    _, held_out = chosen_pictures(folder, settings)
-    batches = [as_batch(crop, network) for path in held_out for crop in telling_crops(read_picture(path), CROP_SIDE)]
+    batches, statistics = held_out_crops(network, folder, settings), statistics_for(network, folder, settings)
     scales = input_scales(network)
     errors: dict[str, dict[str, float]] = {}
     prices: dict[str, dict[str, float]] = {}
     for choice, precision in CHOICES.items():
         everywhere = replace(settings, precisions={name: astuple(precision) for name in scales})
-        for error in layer_errors(network, quantize_network(network, folder, everywhere), batches):
+        for error in layer_errors(network, quantize_network(network, folder, everywhere, statistics), batches):
             convolution = network.get_submodule(error.name)
             assert isinstance(convolution, nn.Conv2d)
             errors.setdefault(error.name, {})[choice] = error.both

@@ -13,8 +13,8 @@ import torch
 
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network
-from tvm_srq.quant.calibrate import as_batch, centre_crop, chosen_pictures, collect_statistics, quantize_network
+from tvm_srq.models.base import Network, as_batch
+from tvm_srq.quant.calibrate import centre_crop, chosen_pictures, quantize_network, statistics_for
 from tvm_srq.quant.finetune import Schedule, finetune, random_patches
 from tvm_srq.quant.learned_bounds import Form
 from tvm_srq.quant.mixed import choose_precisions, parse_budget
@@ -105,14 +105,13 @@ def quantize_as_the_paper(network: Network, folder: str | Path, settings: Settin
     if settings.grid != "free" or settings.quantizer not in ("dual-region", "minmax"):
         raise UserError("preset paper trains free dual-region or minmax quantizers; leave --grid and --quantizer as they are")
     started = time.perf_counter()
-    spec = quantize_network(network, folder, settings)
-    paths, _ = chosen_pictures(folder, settings)
-    observers = collect_statistics(network, paths, settings.seed).inputs
+    statistics = statistics_for(network, folder, settings)
+    spec = quantize_network(network, folder, settings, statistics)
     pictures = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
     generator = torch.Generator().manual_seed(settings.seed)
     patches = random_patches(pictures, Schedule(patch=PAPER_PATCH, pool=PAPER_PATCHES), generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)
-    trained = finetune_bounds(network, spec, observers, patches, settings, form, schedule)
+    trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule)
     report_cost(time.perf_counter() - started)
     return replace(trained, metadata={**spec.metadata, "preset": "paper"})
 
