@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 from tvm import IRModule, ir, relax, tirx
 
-from relay_passes.operators import constant, is_call
+from relay_passes.operators import constant, integers, is_call
 from relay_passes.plan_layout import SKIP, bindings, is_access
 from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.registry import Rule, Selection, select
@@ -114,7 +114,7 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
     attributes = value.attrs
     weight, start, positive, negative, ratio = (argument.value.numpy() for argument in value.args[1:SKIP])
     has_codes = "levels" in attributes.keys()  # noqa: SIM118
-    levels = np.array([int(v) for v in attributes["levels"]] if has_codes else [], np.int16)
+    levels, padding, zero_point = (integers(attributes, key) for key in ("levels", "padding", "zero_point"))
     low = int(attributes["low"]) if has_codes else 0
     uniform = np.array_equal(levels, np.arange(low, low + len(levels)))
     low_in, high_in, groups = (int(attributes[key]) for key in ("in_low", "in_high", "groups"))
@@ -123,9 +123,6 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
             f"the dual-region codes behind layer {attributes['layer']} span {len(levels)} grid steps, and kernels look up "
             f"{MAX_TABLE} at most; quantize again with --activation-magnitude 31"
         )
-    padding = np.array([int(v) for v in attributes["padding"]], np.int16)
-    zeros = [int(v) for v in attributes["zero_point"]] if "zero_point" in attributes.keys() else []  # noqa: SIM118
-    zero_point = np.array(zeros, np.int16)
     constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio, zero_point)
     workload = Convolution(
         in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,

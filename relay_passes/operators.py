@@ -40,6 +40,11 @@ def affine_call(value: ir.Expr, affine: Affine) -> ir.Call:
     return call("srq.affine", [value, *constants], relax.TensorType(value.ty.shape, "float32"))
 
 
+def integers(attributes: ir.Attrs, name: str) -> NDArray[np.int16]:
+    """A list of integers among a call's attributes; empty if it is not there."""
+    return np.array([int(value) for value in attributes[name]] if name in attributes.keys() else [], np.int16)  # noqa: SIM118
+
+
 def is_call(expression: Any, name: str) -> bool:
     """Whether an expression calls operator ``name``."""
     return isinstance(expression, ir.Call) and isinstance(expression.op, ir.Op) and expression.op.name == name

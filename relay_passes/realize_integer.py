@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import IRModule, ir, relax
 
-from relay_passes.operators import affine_of, call, constant, is_call
+from relay_passes.operators import affine_of, call, constant, integers, is_call
 from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
 from tvm_srq.fusion import FusedResults, Result
@@ -161,11 +161,11 @@ def emit(builder: relax.BlockBuilder, layer: Convolution, picture: relax.Var) ->
         source, in_low, in_high = picture, 0, 255
     else:
         affine, padding = layer.affine, np.zeros(layer.weight.shape[1], np.int16)
-        levels = [int(level) for level in layer.quantize.attrs["levels"]]
-        source, in_low, in_high = layer.source.outputs["codes"], min(levels), max(levels)
+        levels = integers(layer.quantize.attrs, "levels")
+        source, in_low, in_high = layer.source.outputs["codes"], int(levels.min()), int(levels.max())
     constants = accumulator(layer.weight, affine)
-    zero_point = zero_point_of(layer.quantize.attrs)
-    if zero_point is not None:
+    zero_point = integers(layer.quantize.attrs, "zero_point")
+    if len(zero_point):
         padding = zero_point
         constants = replace(constants, start=without_zero_point(constants.start, constants.weight, zero_point))
     attributes, step, kinds = results(layer)
@@ -195,13 +195,10 @@ def results(layer: Convolution) -> tuple[dict, float | NDArray[np.float64], list
         return {"picture": 1}, 1.0, ["picture"]
     quantizers = [reader.quantize.attrs for reader in layer.readers]
     first = quantizers[0]
-    levels = [int(level) for level in first["levels"]]
     if not all(same_quantizer(first, other) for other in quantizers):
         raise UserError(f"layer {layer.layer} feeds convolutions with different quantizers; that is not supported")
-    attributes = {"low": int(first["low"]), "levels": levels}
-    zero_point = zero_point_of(first)
-    if zero_point is not None:
-        attributes["zero_point"] = [int(value) for value in zero_point]
+    lists = {name: integers(first, name).tolist() for name in ("levels", "zero_point")}
+    attributes = {"low": int(first["low"]), **{name: values for name, values in lists.items() if values}}
     if not layer.in_stream:
         return attributes, steps_of_codes(layer, layer.shuffle), ["codes"]
     kinds = ["stream", "codes"] if layer.added_later else ["codes"]
@@ -228,20 +225,13 @@ def equalization_of(quantize: ir.Attrs) -> NDArray[np.float32] | None:
     return np.array([float(factor) for factor in quantize["equalization"]], np.float32)
 
 
-def zero_point_of(quantize: ir.Attrs) -> NDArray[np.int16] | None:
-    if "zero_point" not in quantize.keys():  # noqa: SIM118
-        return None
-    return np.array([int(value) for value in quantize["zero_point"]], np.int16)
-
-
 def same_quantizer(first: ir.Attrs, second: ir.Attrs) -> bool:
     """Whether two ``srq.quantize`` make the same codes of the same tensor."""
-    levels = [[int(level) for level in quantize["levels"]] for quantize in (first, second)]
-    factors = [equalization_of(quantize) for quantize in (first, second)]
-    zeros = [zero_point_of(quantize) for quantize in (first, second)]
+    both = (first, second)
     return (
-        first["step"] == second["step"] and first["low"] == second["low"] and levels[0] == levels[1]
-        and np.array_equal(*factors) and np.array_equal(*zeros)
+        first["step"] == second["step"] and first["low"] == second["low"]
+        and np.array_equal(*(equalization_of(quantize) for quantize in both))
+        and all(np.array_equal(*(integers(quantize, name) for quantize in both)) for name in ("levels", "zero_point"))
     )
 
 

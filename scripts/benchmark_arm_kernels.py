@@ -19,6 +19,7 @@ from pathlib import Path
 import tvm
 
 from schedules.workload import Convolution, Kernel
+from tvm_srq.benchmark.layers import WINOGRAD_SAVINGS
 from tvm_srq.errors import UserError
 from tvm_srq.targets import PRESETS, Preset
 
@@ -162,7 +163,7 @@ def rows(channels: int, model: str) -> list[str]:
 
 def row(name: str, processor: str, precision: str, kernel: Kernel, loop: Loop, cycles: float) -> str:
     dots = sum(i.macs > 0 for i in loop.body)
-    saving = 4.0 if kernel.name.startswith("winograd4") else 2.25 if kernel.name.startswith("winograd") else 1.0
+    saving = WINOGRAD_SAVINGS.get(kernel.name.partition(".")[0], 1.0)
     counts = f"{loop.macs:5} {len(loop.body):5} {dots:4} {loop.count('ld'):5} {loop.spills:6}"
     speed = f"{cycles:6.1f}  {loop.macs / cycles:10.1f}  {saving * loop.macs / cycles:9.1f}"
     return f"{name:18} {precision:5} {kernel.name:15} {counts}  {processor:11} {speed}"

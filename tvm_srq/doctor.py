@@ -40,6 +40,12 @@ class Check:
         return f"WRONG  {self.what}: {self.problem}" + (f"\n       mend it: {self.mend}" if self.mend else "")
 
 
+def failed(what: str, sentence: str) -> Check:
+    """A check from a UserError's sentence: the problem, then what mends it."""
+    problem, _, mend = sentence.partition("; ")
+    return Check(what, problem, mend)
+
+
 def examine(target: str | None, tracker: str | None, key: str | None, timeout: float) -> Iterator[Check]:
     """Every check, as it is made. A tracker is looked at where it, a key or the environment names one.
 
@@ -104,8 +110,7 @@ def check_tools(chosen: Preset) -> Check:
 
         build_library(auxiliary_kernel(), chosen)
     except UserError as error:
-        problem, _, mend = str(error).partition("; ")
-        return Check(what, problem, mend)
+        return failed(what, str(error))
     return Check(f"{what}, and linking")
 
 
@@ -117,8 +122,7 @@ def check_tracker(address: TrackerAddress, key: str | None, chosen: Preset | Non
         with Tracker(address, timeout) as tracker:
             devices = tracker.devices()
     except UserError as error:
-        problem, _, mend = str(error).partition("; ")
-        yield Check(f"tracker {address}", problem, mend)
+        yield failed(f"tracker {address}", str(error))
         return
     known = ", ".join(f"{name} ({d.free} of {d.total} free)" for name, d in devices.items())
     yield Check(f"tracker {address}: {known or 'no devices'}")
@@ -126,8 +130,7 @@ def check_tracker(address: TrackerAddress, key: str | None, chosen: Preset | Non
         return
     place = DeviceAddress(address, key, timeout)
     if key not in devices:
-        problem, _, mend = no_such_key(place, list(devices)).partition("; ")
-        yield Check(f"key {key}", problem, mend)
+        yield failed(f"key {key}", no_such_key(place, list(devices)))
         return
     if devices[key].free == 0:
         problem = f"its devices are all busy, and {devices[key].pending} requests wait for one"
@@ -155,8 +158,7 @@ def check_device(address: DeviceAddress, chosen: Preset | None) -> Iterator[Chec
             if chosen is not None and chosen.device == "cpu":
                 yield check_flags(lacking_flags(device, chosen), chosen)
     except UserError as error:
-        problem, _, mend = str(error).partition("; ")
-        yield Check(f"a device with key {address.key}", problem, mend)
+        yield failed(f"a device with key {address.key}", str(error))
 
 
 def check_versions(versions: dict[str, str]) -> Check:

@@ -30,13 +30,17 @@ Operand = NDArray | PictureRows
 """A kernel's argument: a constant or part of the block of feature maps, or of a picture, which differs from run to run."""
 
 
+def strip_pixels(program: Program, picture_pixels: int = STRIP_PIXELS, fine_pixels: int = FINE_STRIP_PIXELS) -> list[int]:
+    """Picture pixels that a pass works off, for each group of steps."""
+    fine = fine_pixels // max(m.scale for m in program.maps) ** 2
+    return [picture_pixels, fine] if len(groups_of(program)) == 2 else [fine]
+
+
 def strip_rows(
     program: Program, height: int, width: int, picture_pixels: int = STRIP_PIXELS, fine_pixels: int = FINE_STRIP_PIXELS
 ) -> list[int]:
     """Picture rows that a pass works off, for each group of steps."""
-    fine = fine_pixels // max(m.scale for m in program.maps) ** 2
-    pixels = [picture_pixels, fine] if len(groups_of(program)) == 2 else [fine]
-    rows = [max(2 * round(area / width / 2), 4) for area in pixels]
+    rows = [max(2 * round(area / width / 2), 4) for area in strip_pixels(program, picture_pixels, fine_pixels)]
     return [height if height <= 1.5 * count else count for count in rows]
 
 

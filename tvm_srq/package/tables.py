@@ -3,7 +3,7 @@
 import numpy as np
 
 from tvm_srq.errors import UserError
-from tvm_srq.execution.host import FINE_STRIP_PIXELS, STRIP_PIXELS
+from tvm_srq.execution.host import strip_pixels
 from tvm_srq.execution.strips import groups_of
 from tvm_srq.package.constants import StoredConstant
 from tvm_srq.package.tiles import Tiles
@@ -22,8 +22,6 @@ def network_header(program: Program, workspace: int, source: str) -> str:
         source: what the network is, for people.
     """
     groups = groups_of(program)
-    fine = FINE_STRIP_PIXELS // max(m.scale for m in program.maps) ** 2
-    pixels = [STRIP_PIXELS, fine] if len(groups) == 2 else [fine]
     numbers = {
         "SRQ_MAPS": len(program.maps),
         "SRQ_STORAGES": 1 + max(m.storage for m in program.maps),
@@ -33,7 +31,7 @@ def network_header(program: Program, workspace: int, source: str) -> str:
         "SRQ_WORKSPACE": workspace + -workspace % 64 or 64,
         "SRQ_GROUPS": len(groups),
         "SRQ_GROUP_BOUNDS": braces([0, *(last for _, last in groups)]),
-        "SRQ_STRIP_PIXELS": braces(pixels),
+        "SRQ_STRIP_PIXELS": braces(strip_pixels(program)),
     }
     comments = {
         "SRQ_WORKSPACE": "bytes of temporary buffers for each thread",
