@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import IRModule, ir, relax, tirx
 
 from relay_passes.operators import constant, integers, is_call
@@ -14,6 +15,7 @@ from schedules.registry import Rule, Selection, select
 from schedules.workload import Constants, Convolution, Layout, is_packable
 from tvm_srq.errors import UserError
 from tvm_srq.requantize import MAX_TABLE
+from tvm_srq.winograd_range import INT8, largest_transformed
 
 StorePicture = Callable[[Layout, int], tirx.PrimFunc]
 
@@ -133,10 +135,18 @@ def describe(value: ir.Call) -> tuple[Convolution, Constants]:
         writes_stream=isinstance(value.ty, relax.TupleType),
         codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
         writes_picture=not has_codes, in_magnitude=rounded_up(max(abs(low_in), abs(high_in)), (31, 127, 255)),
-        weight_magnitude=rounded_up(int(np.abs(weight.astype(np.int16)).max()), (7, 14, 127)),
+        weight_magnitude=rounded_up(int(np.abs(weight.astype(np.int16)).max()), (7, 14, 31, 127)),
+        transformed_weight=transformed_class(weight, groups),
         packable=is_packable(constants, has_codes and not uniform), zero_points=bool(zero_point.any()),
     )  # fmt: skip
     return workload, constants
+
+
+def transformed_class(weight: NDArray[np.int8], groups: int) -> int | None:
+    """63 for weights of 4 bits, 127 where exact Winograd takes the kernels in int8, else None."""
+    if weight.shape[2:] != (3, 3) or groups != 1:
+        return None
+    return next((limit for limit in (9 * 7, INT8) if largest_transformed(weight.astype(np.int64)).max() <= limit), None)
 
 
 def rounded_up(value: int, classes: tuple[int, ...]) -> int:

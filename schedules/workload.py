@@ -69,6 +69,8 @@ class Convolution:
         from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct.
         writes_picture: the output is the (H, W, 3) uint8 picture, unpadded; then nothing else is written.
         in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
+        transformed_weight: largest magnitude of the kernels' F(2x2, 3x3) transforms (tvm_srq.winograd_range), None: of any
+            kernels within weight_magnitude.
         packable: proved from the constants: every value fits int32 before it is clipped, and the indices of a table fit six
             bits and a signed byte. So results may be clipped by saturating pack instructions.
         zero_points: the (uniform) output codes of some channel stand for a real zero by another value than m = 0.
@@ -91,8 +93,13 @@ class Convolution:
     writes_picture: bool = False
     in_magnitude: int = 255
     weight_magnitude: int = 127
+    transformed_weight: int | None = None
     packable: bool = False
     zero_points: bool = False
+
+    @property
+    def largest_transformed_weight(self) -> int:
+        return 9 * self.weight_magnitude if self.transformed_weight is None else self.transformed_weight
 
     @property
     def features(self) -> int:

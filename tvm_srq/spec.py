@@ -67,6 +67,7 @@ class LayerSpec:
             and the weights carry the inverse, so that channels of very different ranges use all codes.
         correction: (O,) float32, real, added to the sum of products (before bias and batch norm), or None.
         weight_limit: the largest code the weights may have, or None: 2**(weight_bits - 1) - 1.
+        winograd: exact Winograd F(2x2, 3x3) takes the kernels in int8 (tvm_srq.winograd_range), and is to go on doing so.
         zero_point: (input channels,) int16 within the quantizer's range, or None for zeros: the decoded value that stands for a
             real zero, so that channels of one sign use all codes too. Uniform quantizers only.
     """
@@ -80,6 +81,7 @@ class LayerSpec:
     correction: NDArray[np.float32] | None = None
     weight_limit: int | None = None
     zero_point: NDArray[np.int16] | None = None
+    winograd: bool = False
 
     def __post_init__(self) -> None:
         if self.zero_point is not None:

@@ -52,6 +52,8 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
             tensors[f"layers/{name}/correction"] = layer.correction
         if layer.weight_limit is not None:
             description["weight_limit"] = layer.weight_limit
+        if layer.winograd:
+            description["winograd"] = True
         if isinstance(layer.input, GridQuantizer):
             description["input"] = {"bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
             tensors[f"layers/{name}/levels"] = layer.input.levels
@@ -103,6 +105,7 @@ def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
         layers[name] = LayerSpec(
             weight, tensors[f"layers/{name}/scale"], bits, quantizer, description["stream_step"], equalization, correction,
             description.get("weight_limit"), tensors.get(f"layers/{name}/zero_point"),
+            description.get("winograd", False),
         )  # fmt: skip
     prefix = "parameters/"
     parameters = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -22,7 +22,7 @@ def neon_direct_rule(workload: Convolution) -> Kernel | str:
 
 def neon_winograd_rule(workload: Convolution) -> Kernel | str:
     """F(2x2, 3x3) on widening multiplies; int16 holds four products of 4-bit layers."""
-    products = INT16 // (4 * workload.in_magnitude * 9 * workload.weight_magnitude)
+    products = INT16 // (4 * workload.in_magnitude * workload.largest_transformed_weight)
     return winograd_rule(neon_winograd(max(products, 1)))(workload)
 
 

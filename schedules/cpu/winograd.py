@@ -1,7 +1,8 @@
 """Exact integer Winograd F(2x2, 3x3): 16 products where a direct convolution needs 36.
 
-For decoded values |m| <= 31 the transformed input B^T d B is a sum of four of them and fits int8; for weights within 14
-the transformed weights (2G) w (2G)^T fit int8 too; units that multiply int16 take any codes. Products are summed exactly in
+For decoded values |m| <= 31 the transformed input B^T d B is a sum of four of them and fits int8. The transformed weights
+(2G) w (2G)^T fit it too for weights within 14, and for larger ones where it was seen to that they do
+(tvm_srq.winograd_range); units that multiply int16 take any codes. Products are summed exactly in
 int32, and the output transform gives exactly four times the direct convolution's accumulator (Lavin and Gray, CVPR 2016,
 for the algorithm).
 
@@ -58,10 +59,10 @@ def winograd_rule(winograd: WinogradUnit):  # noqa: ANN201 - a registry Rule
             return "reads or writes the picture"
         if stored_channels(workload, winograd.unit) % winograd.unit.group:
             return f"its input channels in memory are no multiple of {winograd.unit.group}"
-        activation, weight = (limit // terms for limit, terms in zip(winograd.transformed, (4, 9)))
-        if workload.in_magnitude > activation or workload.weight_magnitude > weight:
-            return (f"codes up to {workload.in_magnitude} and weights up to {workload.weight_magnitude} may overflow when "
-                    f"transformed (limits {activation} and {weight})")  # fmt: skip
+        transformed = 4 * workload.in_magnitude, workload.largest_transformed_weight
+        if any(value > limit for value, limit in zip(transformed, winograd.transformed)):
+            return (f"transformed codes up to {transformed[0]} and weights up to {transformed[1]} may overflow "
+                    f"(limits {winograd.transformed[0]} and {winograd.transformed[1]})")  # fmt: skip
         if 36 * 4 * workload.in_magnitude * workload.weight_magnitude * workload.in_channels >= 2**30:
             return "its sums may leave int32"
         refusal = winograd.refuses(workload)

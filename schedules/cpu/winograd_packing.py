@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from schedules.cpu.packing import channel_order, stored_channels, stored_ratio
 from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.workload import Constants, Convolution
+from tvm_srq.winograd_range import DOUBLED_G
 
 STAGES = 2  # pairs of rows: 1 and 2 first, then 0 and 3
-DOUBLED_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])  # twice Lavin and Gray's G: integers
 
 
 def transform_weights(weight: NDArray) -> NDArray[np.int64]:

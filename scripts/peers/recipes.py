@@ -13,9 +13,10 @@ QUANTIZING = [REPOSITORY / "tvm_srq" / name for name in ("quant", "models", "spe
 COMPILING = [REPOSITORY / name for name in ("tvm_srq", "relay_passes", "schedules")]
 IN_RANGE = "upsamplers=body"  # everything but the first and last convolution within what exact Winograd takes
 NAMED = {
-    "W4A4-in-range": "weight_bits=4,activation_bits=4,upsamplers=in-range",  # upsamplers of 6-bit codes, weights up to 14
-    "fast6": f"weight_bits=5,weight_magnitude=14,activation_bits=6,activation_magnitude=31,{IN_RANGE}",
+    "W4A4-in-range": "weight_bits=4,activation_bits=4,upsamplers=in-range",  # upsamplers in 6 bits
+    "fast6": f"weight_bits=6,activation_bits=6,{IN_RANGE}",
     "W4A4": "weight_bits=4,activation_bits=4",  # the paper's policy: head, upsamplers and last convolution in 8 bits
+    "W6A6": "weight_bits=6,activation_bits=6",
     "W8A8": "weight_bits=8,activation_bits=8",
 }
 

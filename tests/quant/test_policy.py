@@ -10,6 +10,7 @@ from tvm_srq.quant.policy import Settings, precision_of
 from tvm_srq.quant.presets import IN_RANGE, PRESETS, quantize_by_preset
 from tvm_srq.quant.uniform import bounded_quantizer, ranged_quantizer
 from tvm_srq.spec_file import load_spec, save_spec
+from tvm_srq.winograd_range import largest_transformed
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def test_the_paper_s_policy_holds_head_upsampler_and_last_at_eight_bits():
 
 IN_RANGE_SETTINGS = {
     "w4a4": Settings(upsamplers="body"), "w4a4 and upsamplers": Settings(upsamplers="in-range"), "fast6": Settings(**IN_RANGE),
+    "w6a6 and upsamplers": Settings(weight_bits=6, activation_bits=6, upsamplers="in-range"),
 }  # fmt: skip
 
 
@@ -40,8 +42,8 @@ def test_in_range_settings_keep_all_but_head_and_last_within_the_winograd_range(
     spec = load_spec(tmp_path / "a.srq")
     for name, layer in spec.layers.items():
         if name not in ("head.0", "tail"):
-            assert layer.input.magnitude <= 31 and np.abs(layer.weight).max() <= 14, name
-            assert layer.weight_bits <= 5
+            assert layer.input.magnitude <= 31 and largest_transformed(layer.weight.astype(int)).max() <= 127, name
+            assert layer.winograd and layer.weight_bits <= 6
 
 
 def test_bounded_quantizers_hold_zero_and_their_magnitude():

@@ -19,6 +19,7 @@ from reference import Result, codes_image, convolve, stream_image
 
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.workload import LIMIT, Constants, Convolution, Kernel, Layout
+from tvm_srq.winograd_range import largest_transformed
 
 CODES = ("random", "lowest", "highest", "rows", "columns", "checkerboard", "sparse")
 WEIGHTS = ("random", "lowest", "highest", "alternating", "sparse")
@@ -99,6 +100,17 @@ def draw_codes(shape: tuple[int, int, int], low: int, high: int, style: str, ran
 
 
 def draw_weights(workload: Convolution, style: str, random: np.random.Generator) -> NDArray[np.int8]:
+    """Within the workload's largest weight and, for 3x3 kernels, its largest transform: many reach one or the other."""
+    weight = draw_any_weights(workload, style, random)
+    if workload.kernel != 3 or workload.transformed_weight is None:
+        return weight
+    while (beyond := largest_transformed(weight.astype(int)) > workload.transformed_weight).any():
+        smaller = weight - np.sign(weight) * (random.random(weight.shape) < 0.5).astype(np.int8)
+        weight = np.where(beyond[:, :, None, None], smaller, weight)
+    return weight
+
+
+def draw_any_weights(workload: Convolution, style: str, random: np.random.Generator) -> NDArray[np.int8]:
     shape = (workload.out_channels, workload.in_channels // workload.groups, workload.kernel, workload.kernel)
     magnitude = workload.weight_magnitude
     if style in ("lowest", "highest"):

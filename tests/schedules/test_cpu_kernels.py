@@ -26,7 +26,7 @@ EPILOGUES = {
     "skip in place": {"codes": "uniform", "adds_skip": True, "in_place": True, "writes_stream": True, "from_stream": True},
     "picture": {"writes_picture": True},
 }
-NARROW = {"in_magnitude": 31, "weight_magnitude": 14, "packable": True}  # what Winograd's range proof asks for
+NARROW = {"in_magnitude": 31, "weight_magnitude": 31, "transformed_weight": 127, "packable": True}  # what int8 Winograd takes
 WIDE = {"in_magnitude": 255, "weight_magnitude": 127, "packable": True}  # 8 bits: Winograd in int16 alone
 # few workloads, compiled once, that have every kernel size, shuffle, epilogue, and channel counts around the vector sizes
 WORKLOADS = [

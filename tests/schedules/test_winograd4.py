@@ -55,6 +55,8 @@ def test_other_layers_are_refused_with_one_clause(change, reason):
 @pytest.mark.parametrize(("change", "name"), [
     ({}, "winograd4.vnni"), ({"in_magnitude": 31, "weight_magnitude": 14}, "winograd.vnni"), ({"in_channels": 16}, "direct.vnni"),
     ({"in_magnitude": 31, "weight_magnitude": 15}, "winograd4.vnni"),
+    ({"in_magnitude": 31, "weight_magnitude": 31, "transformed_weight": 127}, "winograd.vnni"),
+    ({"in_magnitude": 31, "weight_magnitude": 31, "transformed_weight": 128}, "winograd4.vnni"),
 ])  # fmt: skip
 def test_it_serves_what_the_smaller_tiles_do_not(change, name):
     assert select(replace(LARGEST, **change), PRESETS["x86-64-v4"].rules).kernel.name == name

@@ -159,7 +159,7 @@ def round_layer(layer: LayerSpec, exact: np.ndarray, moments: PatchMoments) -> L
     codes = exact * factors[:, None, None] / layer.weight_scale.reshape(-1, 1, 1, 1)
     by_weight = np.repeat(factors, exact.shape[2] * exact.shape[3])
     equalized = moments.mean / np.outer(by_weight, by_weight)
-    return replace(layer, weight=round_with_feedback(codes, layer.weight_magnitude, equalized))
+    return replace(layer, weight=round_with_feedback(codes, layer.weight_magnitude, equalized, layer.winograd))
 
 
 def quantize_layer(
@@ -177,12 +177,12 @@ def quantize_layer(
     limit = precision.weight_magnitude
     readers = [other.name for other in plan.steps.values() if other.source == plan.steps[name].source]
     if plan.steps[name].source == PICTURE:  # its uint8 pixels are exact
-        codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
-        return LayerSpec(codes, scale, precision.weight_bits, None, step, weight_limit=limit)
+        codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude, winograd=precision.winograd)
+        return LayerSpec(codes, scale, precision.weight_bits, None, step, weight_limit=limit, winograd=precision.winograd)
     if chooser is None or len(readers) > 1:
-        codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude)
+        codes, scale = quantize_weights(weight.numpy(), precision.weight_magnitude, winograd=precision.winograd)
         quantizer = fit_activation(observer, precision, settings)
-        return LayerSpec(codes, scale, precision.weight_bits, quantizer, step, weight_limit=limit)
+        return LayerSpec(codes, scale, precision.weight_bits, quantizer, step, weight_limit=limit, winograd=precision.winograd)
     if settings.zero_points and precision.activation_bits >= FEWEST_BITS:
         if name in network.edge_layers:
             fit = fit_edge_layer(name, observer, weight.numpy(), precision, chooser)
@@ -198,6 +198,7 @@ def quantize_layer(
         fit = fit_best_strength(observer, weight.numpy(), precision)
     bits = precision.weight_bits
     return LayerSpec(
-        fit.weight, fit.scale, bits, fit.quantizer, step, fit.equalization, weight_limit=limit, zero_point=fit.zero_point
+        fit.weight, fit.scale, bits, fit.quantizer, step, fit.equalization, weight_limit=limit, zero_point=fit.zero_point,
+        winograd=precision.winograd,
     )
 

@@ -48,7 +48,7 @@ def factors(observer: Observer, strength: float) -> NDArray[np.float32]:
 
 
 def equalized_weights(
-    weight: NDArray[np.float32], equalization: NDArray[np.float32], power: NDArray[np.float64], magnitude: int
+    weight: NDArray[np.float32], equalization: NDArray[np.float32], power: NDArray[np.float64], precision: Precision
 ) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
     """Codes and scales of the weights with the factors folded in, and the output error they make.
 
@@ -57,7 +57,7 @@ def equalized_weights(
     """
     folded = weight * per_weight(equalization, weight.shape)
     importance = per_weight(power / equalization.astype(np.float64) ** 2, weight.shape)
-    codes, scale = quantize_weights(folded, magnitude, importance)
+    codes, scale = quantize_weights(folded, precision.weight_magnitude, importance, precision.winograd)
     difference = codes.astype(np.float64) * scale.reshape(-1, 1, 1, 1) - folded
     return codes, scale, float((importance * difference**2).sum())
 
@@ -76,7 +76,7 @@ def fit_equalized(observer: Observer, weight: NDArray[np.float32], precision: Pr
     gain = sensitivity_to_channels(weight, len(equalization)) * equalization.astype(np.float64) ** 2
     magnitude = precision.activation_magnitude
     quantizer = fit_aligned(divided, precision.activation_bits, magnitude=magnitude, importance=gain)
-    codes, scale, error = equalized_weights(weight, equalization, observer.power, precision.weight_magnitude)
+    codes, scale, error = equalized_weights(weight, equalization, observer.power, precision)
     samples = np.concatenate(divided.samples, 1).astype(np.float64)
     error += float(gain @ ((quantize(samples, quantizer) - samples) ** 2).mean(1))
     return Fit(quantizer, equalization, codes, scale, error)

@@ -16,13 +16,12 @@ from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
 from tvm_srq.quant.calibrate import held_out_crops, quantize_network, statistics_for
 from tvm_srq.quant.plan import make_plan
-from tvm_srq.quant.policy import IN_RANGE, WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Precision, Settings
+from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, Precision, Settings
 from tvm_srq.quant.sensitivity import layer_errors
 
 CHOICES = {  # widest first
     "W8A8": Precision(8, 127, 8, None),
     "W6A6": Precision(6, 31, 6, WINOGRAD_MAGNITUDE),
-    "W5A6 in range": IN_RANGE,
     "W4A4": Precision(4, 7, 4, WINOGRAD_MAGNITUDE),
     "W3A3": Precision(3, 3, 3, WINOGRAD_MAGNITUDE),
     "W2A2": Precision(2, 1, 2, WINOGRAD_MAGNITUDE),
@@ -54,9 +53,7 @@ def price(convolution: nn.Conv2d, pixels: int, precision: Precision, kind: str) 
     """Weight bits, or relative time: multiply-adds for every input pixel of the network, fewer where Winograd serves."""
     if kind == "size":
         return convolution.weight.numel() * precision.weight_bits
-    magnitude = precision.activation_magnitude
-    in_range = precision.weight_magnitude <= WINOGRAD_WEIGHT and magnitude is not None and magnitude <= WINOGRAD_MAGNITUDE
-    winograd = in_range and convolution.kernel_size == (3, 3) and convolution.groups == 1
+    winograd = precision.in_range and convolution.kernel_size == (3, 3) and convolution.groups == 1
     return convolution.weight.numel() * pixels * (WINOGRAD_COST if winograd else 1.0)
 
 

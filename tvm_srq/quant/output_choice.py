@@ -27,7 +27,7 @@ def full_range(observer: Observer, weight: Tensor, precision: Precision) -> list
     for strength in STRENGTHS:
         equalization = factors(observer, strength)
         divided = observer.divided(equalization)
-        codes, scale, _ = equalized_weights(weight.numpy(), equalization, observer.power, precision.weight_magnitude)
+        codes, scale, _ = equalized_weights(weight.numpy(), equalization, observer.power, precision)
         quantizer = ranged_quantizer(divided.minimum, divided.maximum, precision.activation_bits, precision.activation_magnitude)
         fits.append(Fit(quantizer, equalization, codes, scale, 0.0))
     return fits

@@ -1,10 +1,13 @@
 """What to quantize how far: the settings, and each layer's precision under them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from torch import nn
 
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
 from tvm_srq.quant.plan import PICTURE, Plan
+from tvm_srq.winograd_range import MOST_BITS
 
 QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
 GRIDS = ("aligned", "free")
@@ -12,7 +15,6 @@ BUDGETS = ("strict", "release")
 UPSAMPLERS = ("edge", "body", "in-range")
 ROUNDINGS = ("feedback", "nearest")
 WINOGRAD_MAGNITUDE = 31  # sums of four decoded values stay within int8 (docs/numerics.md)
-WINOGRAD_WEIGHT = 14  # transformed weights stay within int8
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Settings:
         zero_points: per-channel zero points for codes of 6 bits and more (where channels are equalized).
         rounding: of weights: "feedback" lets errors cancel in the output (quant.rounding), or "nearest".
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
-            exact Winograd takes, 6-bit activations and weights up to 14. That runs as fast as 4 bits.
+            exact Winograd takes, weights and activations of 6 bits. That runs as fast as 4 bits.
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
         activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
             within 31 run on the Winograd kernels as fast as those of 4 bits.
@@ -81,19 +83,36 @@ class Precision:
     Attributes:
         weight_bits: width the weight codes are packed to; ``weight_magnitude``: the largest of them.
         activation_bits: width of the input's codes; ``activation_magnitude``: their largest |m|, None for any.
+        winograd: whether the weights are kept where exact Winograd takes them in int8 (tvm_srq.winograd_range).
     """
 
     weight_bits: int
     weight_magnitude: int
     activation_bits: int
     activation_magnitude: int | None
+    winograd: bool = False
+
+    @property
+    def in_range(self) -> bool:
+        """Whether exact Winograd in int8 can serve it (kernels of 5 and 6 bits are kept where it takes them)."""
+        magnitude = self.activation_magnitude
+        return self.weight_bits <= MOST_BITS and magnitude is not None and magnitude <= WINOGRAD_MAGNITUDE
 
 
-IN_RANGE = Precision(5, WINOGRAD_WEIGHT, 6, WINOGRAD_MAGNITUDE)
+IN_RANGE = Precision(6, 31, 6, WINOGRAD_MAGNITUDE)
 
 
 def precision_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
     """The precision of one convolution."""
+    precision = widths_of(name, network, plan, settings)
+    convolution = network.get_submodule(name)
+    assert isinstance(convolution, nn.Conv2d)
+    served = convolution.kernel_size == (3, 3) and convolution.groups == 1 and settings.grid == "aligned"
+    return replace(precision, winograd=served and precision.in_range)
+
+
+def widths_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
+    """The precision of one convolution by its place in the network."""
     if name in settings.precisions:
         return Precision(*settings.precisions[name])
     ends = plan.steps[name].source == PICTURE or name == plan.last

@@ -18,7 +18,7 @@ from tvm_srq.quant.calibrate import centre_crop, chosen_pictures, quantize_netwo
 from tvm_srq.quant.finetune import Schedule, finetune, random_patches
 from tvm_srq.quant.learned_bounds import Form
 from tvm_srq.quant.mixed import choose_precisions, parse_budget
-from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, WINOGRAD_WEIGHT, Settings
+from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, Settings
 from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
 
@@ -35,17 +35,14 @@ class Preset:
     schedule: Schedule | PaperSchedule = field(default_factory=Schedule)
 
 
-IN_RANGE = {
-    "weight_bits": 5, "weight_magnitude": WINOGRAD_WEIGHT, "activation_bits": 6, "activation_magnitude": WINOGRAD_MAGNITUDE,
-    "upsamplers": "body",
-}  # fmt: skip
+IN_RANGE = {"weight_bits": 6, "activation_bits": 6, "activation_magnitude": WINOGRAD_MAGNITUDE, "upsamplers": "body"}
 PRESETS = {
     "fast": Preset("calibration alone, no finetuning"),
     "default": Preset("finetuned for minutes", schedule=Schedule(steps=600)),
     "best": Preset("finetuned for tens of minutes", schedule=Schedule(steps=2000, pool=1024, average=0.99)),
     "paper": Preset("the paper's method: free levels, sensitivity-aware finetuning of bounds; simulation only",
                     {"grid": "free", "equalize": False, "rounding": "nearest"}, PaperSchedule()),
-    "fast6": Preset("6-bit activations and weights up to 14, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
+    "fast6": Preset("6 bits, upsamplers too, as fast as 4 bits on Winograd kernels; finetuned", IN_RANGE,
                     Schedule(steps=600)),
 }  # fmt: skip
 

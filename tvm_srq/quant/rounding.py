@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from tvm_srq.quant.weights import nearest_codes
+from tvm_srq.winograd_range import rounded_into_range
+
 PATCHES_PER_PICTURE = 256
 DAMPING = 0.01  # of the moments' mean diagonal: keeps the inverse tame where few patches were seen
 BLOCK = 64
@@ -51,18 +54,21 @@ def output_error(difference: NDArray, moments: NDArray) -> float:
     return float(np.einsum("od,od->", flat @ moments, flat))
 
 
-def round_with_feedback(weight: NDArray[np.float32], magnitude: int, moments: NDArray[np.float32]) -> NDArray[np.int8]:
+def round_with_feedback(
+    weight: NDArray[np.float32], magnitude: int, moments: NDArray[np.float32], winograd: bool = False
+) -> NDArray[np.int8]:
     """Round weights given in units of their scale.
 
     Args:
         weight: (O, I, kh, kw), one unit being one code.
         magnitude: the largest code.
         moments: (I * kh * kw) squared, of the input that ``weight`` as given is multiplied with.
+        winograd: keep the (3x3) kernels where exact Winograd takes them in int8.
 
     Returns:
         Codes, same shape. Where the moments are degenerate beyond damping, the nearest codes.
     """
-    nearest = np.clip(np.rint(weight), -magnitude, magnitude).astype(np.int8)
+    nearest = nearest_codes(weight.astype(np.float64), magnitude, winograd).astype(np.int8)
     factor = inverse_factor(moments)
     if factor is None:
         return nearest
@@ -78,6 +84,8 @@ def round_with_feedback(weight: NDArray[np.float32], magnitude: int, moments: ND
             rest[:, column:stop] -= torch.outer(errors[:, column - start], factor[column, column:stop])
         rest[:, stop:] -= errors @ factor[start:stop, stop:]
     rounded = codes.numpy().astype(np.int8).reshape(weight.shape)
+    if winograd:
+        rounded = rounded_into_range(rounded)
     better = output_error(rounded - weight, moments) < output_error(nearest - weight, moments)
     return rounded if better else nearest
 

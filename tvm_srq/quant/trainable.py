@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tvm_srq.models.base import Network
 from tvm_srq.models.load import network_from_spec
+from tvm_srq.quant.low_precision_gradients import conv2d
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec, per_weight
+from tvm_srq.winograd_range import DOUBLED_G, INT8, ROUNDING
 
 START = 0.5  # how far from the rounded weights towards the exact ones training starts
 
@@ -76,7 +77,7 @@ class TrainableConvolution(nn.Conv2d):
         del self.weight
         self.register_parameter("weight", None)
         assert not isinstance(spec.input, FreeQuantizer)
-        self.magnitude, self.quantizer = magnitude, spec.input
+        self.magnitude, self.winograd, self.quantizer = magnitude, spec.winograd, spec.input
         self.real_bias = None if convolution.bias is None else convolution.bias.detach()
         equalization = np.ones(channels, np.float32) if spec.equalization is None else spec.equalization
         step = 1.0
@@ -107,7 +108,15 @@ class TrainableConvolution(nn.Conv2d):
     def integer_weights(self) -> Tensor:
         """Rounded codes as floats, under the present steps and units."""
         drift = self.by_weight(self.log_steps - self.first_steps) - (self.log_units - self.first_units).reshape(-1, 1, 1, 1)
-        return round_through((self.codes * drift.exp()).clamp(-self.magnitude, self.magnitude))
+        codes = (self.codes * drift.exp()).clamp(-self.magnitude, self.magnitude)
+        return round_through(codes * self.shrinking(codes) if self.winograd else codes)
+
+    @torch.no_grad()
+    def shrinking(self, codes: Tensor) -> Tensor:
+        """(O, I, 1, 1) what keeps every 3x3 kernel where exact Winograd takes it, as winograd_range.shrink_into_range."""
+        transform = torch.tensor(DOUBLED_G, dtype=codes.dtype)
+        largest = (transform @ codes @ transform.T).abs().amax((2, 3), keepdim=True)
+        return ((INT8 - ROUNDING) / largest.clamp(min=1e-30)).clamp(max=1)
 
     def forward(self, x: Tensor) -> Tensor:
         units = self.log_units.exp()
@@ -116,7 +125,7 @@ class TrainableConvolution(nn.Conv2d):
         bias = self.offset * units if self.real_bias is None else self.offset * units + self.real_bias
         # dequantized weights rather than scaled sums: one pass over the output less
         weight = self.integer_weights() * units.reshape(-1, 1, 1, 1)
-        return functional.conv2d(x, weight, bias, padding=self.padding, groups=self.groups)  # type: ignore[arg-type]
+        return conv2d(x, weight, bias, self.padding, self.groups)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def snapped(self, before: LayerSpec) -> LayerSpec:

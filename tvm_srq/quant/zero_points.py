@@ -76,7 +76,7 @@ def fit_placed(
     for share in shares:
         quantizer, factors, zero_point = place(ranges(observer, share), precision, strength)
         if not fits:  # factors do not depend on the share
-            codes, scale, error = equalized_weights(weight, factors, observer.power, precision.weight_magnitude)
+            codes, scale, error = equalized_weights(weight, factors, observer.power, precision)
         difference = quantized(samples, quantizer, factors, zero_point) - samples
         expected = error + float(gain @ (difference**2).mean(1))
         fits.append(Fit(quantizer, factors, codes, scale, expected, zero_point))
