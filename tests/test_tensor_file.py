@@ -29,6 +29,6 @@ def test_safetensors_reads_it(tmp_path):
 
 
 def test_a_digest_is_of_names_kinds_shapes_and_values():
-    kinds = [{"a": np.zeros(4, np.int8)}, {"b": np.zeros(4, np.int8)}, {"a": np.zeros((2, 2), np.int8)}, {"a": np.zeros(4, np.uint8)},
-             {"a": np.ones(4, np.int8)}]  # fmt: skip
+    zeros = np.zeros(4, np.int8)
+    kinds = [{"a": zeros}, {"b": zeros}, {"a": zeros.reshape(2, 2)}, {"a": zeros.astype(np.uint8)}, {"a": zeros + np.int8(1)}]
     assert len({digest(header, tensors) for header in ("", "x") for tensors in kinds}) == 10

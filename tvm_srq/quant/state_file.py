@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from tvm_srq import __version__
 from tvm_srq.files import replacing
+from tvm_srq.models.base import Network
 from tvm_srq.tensor_file import digest, save_tensors
 
 FORMAT = "tvm_srq-state-1"
@@ -28,20 +30,25 @@ class StateError(Exception):
 
 
 def flatten(value: Any, arrays: dict[str, NDArray]) -> Any:
-    """``value`` as JSON, its tensors and arrays named in it and put into ``arrays``; they are not copied."""
+    """``value`` as JSON, its tensors and arrays named in it and put into ``arrays``; they are not copied.
+
+    Dictionaries, lists and tuples are followed, and so are the fields of dataclasses, as those of dictionaries.
+    """
     if isinstance(value, Tensor | np.ndarray):
         name = str(len(arrays))
         arrays[name] = value.detach().numpy() if isinstance(value, Tensor) else value
         return {"tensor" if isinstance(value, Tensor) else "array": name}
     if isinstance(value, Mapping):  # keys may be numbers, which JSON's are not
         return {"pairs": [[key, flatten(item, arrays)] for key, item in value.items()]}
+    if is_dataclass(value):
+        return flatten({field.name: getattr(value, field.name) for field in fields(value)}, arrays)
     if isinstance(value, list | tuple):
         return [flatten(item, arrays) for item in value]
     return value
 
 
 def restore(described: Any, arrays: Mapping[str, NDArray]) -> Any:
-    """The inverse of :func:`flatten`, but that tuples have become lists."""
+    """The inverse of :func:`flatten`, but that tuples have become lists, and dataclasses dictionaries."""
     if isinstance(described, list):
         return [restore(item, arrays) for item in described]
     if isinstance(described, dict):
@@ -51,6 +58,11 @@ def restore(described: Any, arrays: Mapping[str, NDArray]) -> Any:
             return arrays[described["array"]]
         return {key: restore(item, arrays) for key, item in described["pairs"]}
     return described
+
+
+def identity(network: Network) -> list[Any]:
+    """What tells a network from all others, as a nested value."""
+    return [network.family, network.config, network.state_dict()]
 
 
 def fingerprint(value: Any) -> str:

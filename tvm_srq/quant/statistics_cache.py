@@ -19,7 +19,7 @@ from tvm_srq.models.base import Network
 from tvm_srq.quant import observers, rounding
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.rounding import PatchMoments
-from tvm_srq.quant.state_file import StateError, fingerprint, load_state, save_state
+from tvm_srq.quant.state_file import StateError, fingerprint, identity, load_state, save_state
 from tvm_srq.quant.statistics import MAX_SIDE, Statistics, collect_statistics
 
 MOST_FILES, MOST_BYTES = 16, 2**30
@@ -70,8 +70,7 @@ def statistics_key(network: Network, paths: list[Path], seed: int, moments: bool
     constants = [MAX_SIDE, observers.SAMPLES_PER_PICTURE, rounding.PATCHES_PER_PICTURE]
     # each picture's own hash: no more than one is in memory
     pictures = [fingerprint(read_picture(path)[:MAX_SIDE, :MAX_SIDE]) for path in paths]
-    described = [network.family, network.config, network.pixel_range, network.state_dict()]
-    return fingerprint(["statistics 1", described, pictures, constants, seed, moments])
+    return fingerprint(["statistics 1", identity(network), pictures, constants, seed, moments])
 
 
 def packed(statistics: Statistics) -> dict[str, Any]:
