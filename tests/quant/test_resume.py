@@ -82,7 +82,7 @@ def default_interrupts():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("step", [1, 4, 8, 12])
+@pytest.mark.parametrize("step", [1, 5, 12])
 def test_a_killed_finetuning_goes_on_bit_for_bit(step, start, often, tmp_path, monkeypatch, capsys):
     wanted = finetune(*start, SCHEDULE, 5)
     progress = Progress(tmp_path / "state")
@@ -204,20 +204,19 @@ def test_saving_takes_a_small_share_of_the_time(monkeypatch, tmp_path):
     assert 2000 + 20 <= clock[0] <= 2000 * 1.03
 
 
-@pytest.mark.parametrize("sensitivity", [True, False])
-@pytest.mark.parametrize("step", [2, 3, 5, 8])
-def test_the_paper_s_training_goes_on_bit_for_bit(step, sensitivity, pictures, often, tmp_path, monkeypatch):
-    """Two epochs of three steps and more: in the middle of an epoch, at its end, and with the next kind of bounds."""
+@pytest.mark.parametrize("step", [3, 4, 8])
+def test_the_paper_s_training_goes_on_bit_for_bit(step, pictures, often, tmp_path, monkeypatch):
+    """Epochs of three steps: at an epoch's end, at the next one's beginning, and with the last kind of bounds."""
     monkeypatch.setattr(presets, "PAPER_PATCHES", 5)
     schedule = PaperSchedule(epochs=3, rate=0.02, decay_epochs=1)
     monkeypatch.setitem(presets.PRESETS, "paper", replace(presets.PRESETS["paper"], schedule=schedule))
-    network, chosen = small_network("srresnet"), {"sensitivity": sensitivity}
-    wanted = quantize_by_preset(network, pictures, "paper", **chosen)
+    network = small_network("srresnet")
+    wanted = quantize_by_preset(network, pictures, "paper")
     with monkeypatch.context() as patch:
         at_call(patch, sensitivity_aware.BoundsTraining, "descend", step, kill)
         with pytest.raises(KilledError):
-            quantize_by_preset(network, pictures, "paper", progress=Progress(tmp_path / "state"), **chosen)
-    found = quantize_by_preset(network, pictures, "paper", progress=Progress(tmp_path / "state"), **chosen)
+            quantize_by_preset(network, pictures, "paper", progress=Progress(tmp_path / "state"))
+    found = quantize_by_preset(network, pictures, "paper", progress=Progress(tmp_path / "state"))
     assert fingerprint(found) == fingerprint(wanted)
 
 
@@ -249,9 +248,9 @@ def test_the_command_keeps_its_state_until_the_file_is_written(
 
 def test_a_command_interrupted_from_outside_goes_on(checkpoint, pictures, tmp_path):
     """A process of its own, as in a terminal; its state is kept often so that the test is short."""
-    code = "import sys; from tvm_srq.quant import resume; from tvm_srq.cli import main; resume.INTERVAL = 0.05; sys.exit(main())"
+    code = "import sys; from tvm_srq.quant import resume; from tvm_srq.cli import main; resume.INTERVAL = 0; sys.exit(main())"
     command = [sys.executable, "-c", code, "quantize", str(checkpoint), "--calibration", str(pictures), "--preset", "default",
-               "--finetune-steps", "150", "-o"]  # fmt: skip
+               "--finetune-steps", "60", "-o"]  # fmt: skip
     kept = tmp_path / "net.srq.resume"
     process = subprocess.Popen(
         [*command, str(tmp_path / "net.srq")], stderr=subprocess.PIPE, text=True,
