@@ -19,3 +19,11 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def default_checkpoint() -> Path:
     return ASSETS / "edsr_r6f32_x2.safetensors"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statistics_folder(tmp_path_factory):
+    """Nothing that tests compute is cached in the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TVM_SRQ_CACHE", str(tmp_path_factory.mktemp("statistics")))
+        yield

@@ -21,13 +21,20 @@ Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", **settings: Any) -> None:
-    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.presets.quantize_by_preset."""
+    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.presets.quantize_by_preset.
+
+    Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
+    ended, it goes on from there.
+    """
     from tvm_srq.models import load_checkpoint
     from tvm_srq.quant.presets import quantize_by_preset
+    from tvm_srq.quant.resume import Progress
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
-    save_spec(quantize_by_preset(load_checkpoint(checkpoint), calibration, preset, **settings), output)
+    progress = Progress(f"{output}.resume")
+    save_spec(quantize_by_preset(load_checkpoint(checkpoint), calibration, preset, progress=progress, **settings), output)
+    progress.finish()
 
 
 def analyze(checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path) -> str:

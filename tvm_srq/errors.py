@@ -20,7 +20,7 @@ def guarded(program: str, work: Callable[[], object]) -> int:
     except UserError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interruption:  # it may say what is left of the work done
+        print("; ".join([f"{program}: interrupted", *map(str, interruption.args)]), file=sys.stderr)
         return 130
     return 0

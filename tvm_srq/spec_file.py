@@ -1,6 +1,5 @@
 """The ``.srq`` file: a QuantSpec as one safetensors file, weights packed at their real width, nothing pickled."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_file
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
+from tvm_srq.tensor_file import digest, save_tensors
 
 FORMAT = "srq-3"
 
@@ -63,16 +62,7 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
         layers.append(description)
     header = json.dumps({"family": spec.family, "config": spec.config, "layers": layers, "metadata": spec.metadata})
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"format": FORMAT, "spec": header, "sha256": digest(header, tensors)})
-
-
-def digest(header: str, tensors: dict[str, NDArray]) -> str:
-    """SHA-256 of everything in the file."""
-    result = hashlib.sha256(header.encode())
-    for name in sorted(tensors):
-        result.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
-        result.update(tensors[name].tobytes())
-    return result.hexdigest()
+        save_tensors(tensors, temporary, {"format": FORMAT, "spec": header, "sha256": digest(header, tensors)})
 
 
 def load_spec(path: str | Path) -> QuantSpec:

@@ -1,6 +1,5 @@
 """Settings, presets and precisions by layer."""
 
-import numpy as np
 import pytest
 from small_network import small_network, small_pictures
 

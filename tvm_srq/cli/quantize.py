@@ -28,6 +28,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{flag}", type=kind, help=what)
     command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
     command.add_argument("-o", "--output", required=True, metavar="NET.srq")
+    command.epilog = (
+        "Finetuning that was ended goes on when the same command is given again. Calibration statistics are cached in ~/.cache; "
+        "the environment variable TVM_SRQ_CACHE names another folder, or off."
+    )
     command.set_defaults(action=execute)
 
 

@@ -13,10 +13,11 @@ from tvm_srq.data.pictures import evenly, list_pictures, read_picture, write_pic
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing
 from tvm_srq.models.base import Network, as_batch
-from tvm_srq.quant.calibrate import centre_crop, collect_statistics
+from tvm_srq.quant.calibrate import centre_crop
 from tvm_srq.quant.colour_shift import colour_shift
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.sensitivity import LayerError, layer_errors
+from tvm_srq.quant.statistics import collect_statistics
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
 PICTURES, SIDE = 8, 64  # crops that layers are measured on

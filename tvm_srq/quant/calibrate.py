@@ -1,13 +1,11 @@
 """Post-training quantization of a network: collect statistics over pictures, then fit every layer's quantizers."""
 
-import operator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from tvm_srq import __version__
@@ -17,9 +15,11 @@ from tvm_srq.quant.dual_region import fit_aligned, fit_free
 from tvm_srq.quant.equalize import STRENGTHS, fit_best_strength, fit_equalized
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.output_choice import OutputChooser, full_range, other_ranges
-from tvm_srq.quant.plan import PICTURE, Plan, make_plan, trace
+from tvm_srq.quant.plan import PICTURE, Plan, make_plan
 from tvm_srq.quant.policy import Precision, Settings, precision_of
 from tvm_srq.quant.rounding import PatchMoments, round_with_feedback
+from tvm_srq.quant.statistics import Statistics
+from tvm_srq.quant.statistics_cache import cached_statistics
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, fit_percentile
 from tvm_srq.quant.weights import quantize_weights
 from tvm_srq.quant.zero_points import FEWEST_BITS, fit_best_placed, fit_edge_layer
@@ -29,34 +29,6 @@ __all__ = ["Settings", "quantize_network"]
 
 STREAM_HEADROOM = 1.5  # room above the largest calibrated value before the int16 stream saturates
 CROPS, CROP_SIDE = 8, 48  # of held-out pictures, to compare candidates by their output
-MAX_SIDE = 256  # calibration pictures are cut to this many rows and columns: memory stays bounded
-
-
-class Statistics(fx.Interpreter):
-    """Runs a network and observes the input of every convolution and the extremes of every stream."""
-
-    def __init__(self, network: nn.Module, seed: int, moments: bool):
-        super().__init__(trace(network))
-        self.generator = torch.Generator().manual_seed(seed)
-        self.inputs: dict[str, Observer] = {}
-        self.moments: dict[str, PatchMoments] | None = {} if moments else None
-        self.largest_addend = 0.0
-
-    def call_module(self, target: Any, args: tuple, kwargs: dict) -> Any:
-        module = self.fetch_attr(target)
-        if isinstance(module, nn.Conv2d):
-            self.inputs.setdefault(target, Observer()).update(args[0], self.generator)
-            if self.moments is not None and module.groups == 1:
-                moments = self.moments.setdefault(target, PatchMoments(module.kernel_size[0]))
-                moments.update(args[0], self.generator)
-        return super().call_module(target, args, kwargs)
-
-    def call_function(self, target: Any, args: tuple, kwargs: dict) -> Any:
-        result = super().call_function(target, args, kwargs)
-        if target in (operator.add, torch.add):
-            tensors = [value for value in (*args, result) if isinstance(value, torch.Tensor)]
-            self.largest_addend = max(self.largest_addend, *(float(value.abs().max()) for value in tensors))
-        return result
 
 
 def chosen_pictures(folder: str | Path, settings: Settings) -> tuple[list[Path], list[Path]]:
@@ -65,19 +37,6 @@ def chosen_pictures(folder: str | Path, settings: Settings) -> tuple[list[Path],
     chosen = evenly(paths, settings.pictures)
     others = [path for path in paths if path not in set(chosen)] or paths
     return chosen, evenly(others, CROPS)
-
-
-@torch.no_grad()
-def collect_statistics(network: Network, paths: list[Path], seed: int, moments: bool = False) -> Statistics:
-    """Run the network over low-resolution pictures; ``moments``: those of input patches too.
-
-    Raises:
-        UserError: one is unreadable.
-    """
-    statistics = Statistics(network, seed, moments)
-    for path in tqdm(paths, "calibrating", disable=None):
-        statistics.run(as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network))
-    return statistics
 
 
 def centre_crop(picture: np.ndarray, side: int) -> np.ndarray:
@@ -116,9 +75,9 @@ def fit_activation(observer: Observer, precision: Precision, settings: Settings)
 
 
 def statistics_for(network: Network, folder: str | Path, settings: Settings) -> Statistics:
-    """What :func:`quantize_network` collects under ``settings``; their widths and quantizers make no difference to it."""
+    """What :func:`quantize_network` goes by under ``settings``, cached; their widths and quantizers make no difference to it."""
     paths, _ = chosen_pictures(folder, settings)
-    return collect_statistics(network, paths, settings.seed, settings.rounding == "feedback")
+    return cached_statistics(network, paths, settings.seed, settings.rounding == "feedback")
 
 
 def quantize_network(

@@ -8,13 +8,14 @@ least such distance on held-out calibration pictures.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from tvm_srq.models.base import Network
+from tvm_srq.quant.resume import Progress, Training
+from tvm_srq.quant.state_file import identity
 from tvm_srq.quant.trainable import TrainableConvolution, trainable_network, trained_spec
 from tvm_srq.spec import QuantSpec
 
@@ -70,13 +71,53 @@ def distance(network: nn.Module, batches: list[Tensor], targets: list[Tensor]) -
     return sum(float(((network(b) - t) ** 2).mean()) for b, t in zip(batches, targets, strict=True)) / len(batches)
 
 
+@dataclass(kw_only=True)
+class Finetuning(Training):
+    """Where finetuning is.
+
+    Attributes:
+        student: what is trained; ``averaged``: the moving average of it.
+        generator: chooses the patches of each step.
+        history: held-out distances of ``averaged``, the starting point's first.
+        best: the state of ``averaged`` with the least of them; None: the starting point's.
+    """
+
+    student: Network
+    averaged: Network
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    history: list[float] = field(default_factory=list)
+    best: dict[str, Tensor] | None = None
+
+    @classmethod
+    def at(cls, student: Network, schedule: Schedule, generator: torch.Generator) -> Finetuning:
+        optimizer = torch.optim.Adam(parameter_groups(student, schedule.rate), betas=(0.9, 0.99))
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(schedule.steps, 1))
+        averaged = copy.deepcopy(student)
+        return cls(student=student, averaged=averaged, optimizer=optimizer, scheduler=scheduler, generator=generator)
+
+    def descend(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.scheduler.step()
+
+    def measure(self, held_out: list[Tensor], targets: list[Tensor]) -> None:
+        self.history.append(distance(self.averaged, held_out, targets))
+        if len(self.history) > 1 and self.history[-1] == min(self.history):
+            self.best = {name: value.clone() for name, value in self.averaged.state_dict().items()}
+
+
 def finetune(
-    network: Network, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: Schedule, seed: int = 0
-) -> tuple[QuantSpec, list[float]]:
+    network: Network, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: Schedule, seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train a QuantSpec towards its full-precision network.
 
     Args:
         pictures, held_out: (1, 3, H, W) network inputs to train on and to measure on.
+        progress: keeps the state of training in a file, to go on from.
 
     Returns:
         The best QuantSpec by held-out distance, and the distances measured, the starting point's first.
@@ -86,29 +127,23 @@ def finetune(
     with torch.no_grad():
         wanted = torch.cat([network(chunk) for chunk in patches.split(16)])
         targets = [network(batch) for batch in held_out]
-    student = trainable_network(network, spec)
-    groups = parameter_groups(student, schedule.rate)
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(schedule.steps, 1))
-    averaged = copy.deepcopy(student)
-    history = [distance(averaged, held_out, targets)]
-    best = spec
+    now = Finetuning.at(trainable_network(network, spec), schedule, generator)
+    now.measure(held_out, targets)
     edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
     white = (network.output_range[1] - network.output_range[0]) / 255.0
-    for step in tqdm(range(schedule.steps), "finetuning", disable=None):
-        chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)
-        difference = (student(patches[chosen]) - wanted[chosen]) / white
-        loss = difference[:, :, edge:-edge or None, edge:-edge or None].square().mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
-        update_average(averaged, student, min(schedule.average, (1 + step) / (10 + step)))
-        if (step + 1) % max(schedule.steps // schedule.checks, 1) == 0 or step + 1 == schedule.steps:
-            history.append(distance(averaged, held_out, targets))
-            if history[-1] == min(history):
-                best = trained_spec(averaged, spec)
-    return best, history
+    origin = ["finetune 1", identity(network), spec, schedule, RATES, seed, patches, held_out]
+    with (progress or Progress()).steps(now, schedule.steps, origin, "finetuning") as steps:
+        for step in steps:
+            chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)
+            difference = (now.student(patches[chosen]) - wanted[chosen]) / white
+            now.descend(difference[:, :, edge:-edge or None, edge:-edge or None].square().mean())
+            update_average(now.averaged, now.student, min(schedule.average, (1 + step) / (10 + step)))
+            if (step + 1) % max(schedule.steps // schedule.checks, 1) == 0 or step + 1 == schedule.steps:
+                now.measure(held_out, targets)
+    if now.best is None:
+        return spec, now.history
+    now.averaged.load_state_dict(now.best)
+    return trained_spec(now.averaged, spec), now.history
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from tvm_srq.quant.finetune import Schedule, finetune, random_patches
 from tvm_srq.quant.learned_bounds import Form
 from tvm_srq.quant.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, Settings
+from tvm_srq.quant.resume import Progress
 from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
 
@@ -56,7 +57,7 @@ def preset_named(name: str) -> Preset:
 
 def quantize_by_preset(
     network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, sensitivity: bool = True,
-    budget: str | None = None, **overrides: Any,
+    budget: str | None = None, progress: Progress | None = None, **overrides: Any,
 ) -> QuantSpec:
     """Quantize, and finetune if the preset says so.
 
@@ -66,6 +67,7 @@ def quantize_by_preset(
         overrides: of the preset's settings, as :class:`Settings`; wider or narrower weights than the preset's drop its
             largest weight, activations its largest |m|.
         budget: ``size=0.5x`` or ``cost=0.7x``: widths by layer from measured sensitivities (quant.mixed).
+        progress: keeps the state of finetuning in a file, to go on from.
 
     Raises:
         UserError: an unknown preset, settings out of range, unreadable pictures, or finetuning without integer grids.
@@ -81,7 +83,7 @@ def quantize_by_preset(
     if isinstance(preset.schedule, PaperSchedule):
         if finetune_steps is not None:
             raise UserError(f"preset {name} trains whole epochs; leave --finetune-steps out")
-        return quantize_as_the_paper(network, folder, settings, replace(preset.schedule, sensitivity=sensitivity))
+        return quantize_as_the_paper(network, folder, settings, replace(preset.schedule, sensitivity=sensitivity), progress)
     steps = preset.schedule.steps if finetune_steps is None else finetune_steps
     if steps < 0:
         raise UserError(f"finetuning steps must be 0 or more, not {steps}")
@@ -91,13 +93,16 @@ def quantize_by_preset(
     spec = quantize_network(network, folder, settings)
     metadata = {**spec.metadata, "preset": name, "finetune_steps": steps}
     if steps:
-        spec, distances = finetune_on_folder(network, spec, folder, settings, replace(preset.schedule, steps=steps))
+        schedule = replace(preset.schedule, steps=steps)
+        spec, distances = finetune_on_folder(network, spec, folder, settings, schedule, progress)
         metadata["held_out_distances"] = distances
     report_cost(time.perf_counter() - started)
     return replace(spec, metadata=metadata)
 
 
-def quantize_as_the_paper(network: Network, folder: str | Path, settings: Settings, schedule: PaperSchedule) -> QuantSpec:
+def quantize_as_the_paper(
+    network: Network, folder: str | Path, settings: Settings, schedule: PaperSchedule, progress: Progress | None = None
+) -> QuantSpec:
     """The paper's quantizer and finetuning; "minmax" in the settings trains uniform quantizers instead of dual regions."""
     if settings.grid != "free" or settings.quantizer not in ("dual-region", "minmax"):
         raise UserError("preset paper trains free dual-region or minmax quantizers; leave --grid and --quantizer as they are")
@@ -108,21 +113,22 @@ def quantize_as_the_paper(network: Network, folder: str | Path, settings: Settin
     generator = torch.Generator().manual_seed(settings.seed)
     patches = random_patches(pictures, Schedule(patch=PAPER_PATCH, pool=PAPER_PATCHES), generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)
-    trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule)
+    trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule, progress)
     report_cost(time.perf_counter() - started)
     return replace(trained, metadata={**spec.metadata, "preset": "paper"})
 
 
 def finetune_on_folder(
-    network: Network, spec: QuantSpec, folder: str | Path, settings: Settings, schedule: Schedule
-) -> tuple[QuantSpec, list[float]]:
+    network: Network, spec: QuantSpec, folder: str | Path, settings: Settings, schedule: Schedule,
+    progress: Progress | None = None,
+) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train on every picture that is not held out (on all where there are no others)."""
     _, held_out = chosen_pictures(folder, settings)
     paths = list_pictures(folder)
     training = [path for path in paths if path not in held_out] or paths
     pictures = [as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network) for path in training]
     measured = [as_batch(centre_crop(read_picture(path), HELD_OUT_SIDE), network) for path in held_out]
-    return finetune(network, spec, pictures, measured, schedule, settings.seed)
+    return finetune(network, spec, pictures, measured, schedule, settings.seed, progress)
 
 
 def report_cost(seconds: float) -> None:

@@ -24,11 +24,11 @@ class PatchMoments:
 
     Args:
         kernel: odd kernel size.
+        count: of patches seen already; ``total``: the sum of their moments.
     """
 
-    def __init__(self, kernel: int):
-        self.kernel, self.count = kernel, 0
-        self.total: Tensor | None = None
+    def __init__(self, kernel: int, count: int = 0, total: Tensor | None = None):
+        self.kernel, self.count, self.total = kernel, count, total
 
     def update(self, values: Tensor, generator: torch.Generator) -> None:
         """Take in one (1, I, H, W) tensor; outside it patches hold zeros, as the convolution pads."""

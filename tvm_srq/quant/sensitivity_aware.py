@@ -10,18 +10,20 @@ picture chooses a checkpoint.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from tvm_srq.models.base import Network
 from tvm_srq.quant.learned_bounds import Form, LearnedActivation, LearnedConvolution
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.plan import make_plan
 from tvm_srq.quant.policy import Settings, precision_of
+from tvm_srq.quant.resume import Progress, Training
+from tvm_srq.quant.state_file import identity
 from tvm_srq.spec import QuantSpec
 
 OUTPUT_WEIGHT, FEATURE_WEIGHT = 5.0, 10.0  # lambda and w of the release
@@ -97,41 +99,70 @@ def feature_loss(features: FeatureMaps, student: Network, weights: dict[str, flo
     return total / len(weights)
 
 
+@dataclass(kw_only=True)
+class BoundsTraining(Training):
+    """Where training of bounds is.
+
+    Attributes:
+        optimizers: one for each kind of bound, taking turns epoch by epoch.
+        generator: draws ``order``, that of the patches in the present epoch.
+    """
+
+    student: Network
+    optimizers: list[torch.optim.Adam]
+    generator: torch.Generator
+    order: Tensor
+
+    @classmethod
+    def at(cls, student: Network, names: list[str], form: Form, rate: float, seed: int) -> BoundsTraining:
+        layers = [learned_convolution(student, name) for name in names]
+        activations = [layer.activation for layer in layers if layer.activation is not None]
+        kinds: list[list[nn.Parameter]] = [
+            [layer.bound for layer in layers],
+            [bound for activation in activations for bound in (activation.lower, activation.upper)],
+            [activation.breakpoint for activation in activations] if form.dual_region else [],
+        ]
+        optimizers = [torch.optim.Adam(kind, lr=rate) for kind in kinds if kind]
+        generator = torch.Generator().manual_seed(seed)
+        return cls(student=student, optimizers=optimizers, generator=generator, order=torch.zeros(0, dtype=torch.int64))
+
+    def descend(self, loss: Tensor, epoch: int, rate: float) -> None:
+        optimizer = self.optimizers[epoch % len(self.optimizers)]
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        self.student.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+
 def finetune_bounds(
     network: Network, spec: QuantSpec, observers: dict[str, Observer], patches: Tensor, settings: Settings, form: Form,
-    schedule: PaperSchedule,
+    schedule: PaperSchedule, progress: Progress | None = None,
 ) -> QuantSpec:  # fmt: skip
     """Train bounds on patches of low-resolution pictures.
 
     Args:
         spec: gives what is not trained (stream steps, parameters).
         patches: (n, 3, side, side) network inputs.
+        progress: keeps the state of training in a file, to go on from.
     """
-    names = list(spec.layers)
-    student = learned_network(network, observers, settings, form)
+    names, student = list(spec.layers), learned_network(network, observers, settings, form)
     features = FeatureMaps(copy.deepcopy(network), names)
     weights = sensitivities(features, patches, names) if schedule.sensitivity else {}
-    layers = [learned_convolution(student, name) for name in names]
-    activations = [layer.activation for layer in layers if layer.activation is not None]
-    kinds: list[list[nn.Parameter]] = [
-        [layer.bound for layer in layers],
-        [bound for activation in activations for bound in (activation.lower, activation.upper)],
-        [activation.breakpoint for activation in activations] if form.dual_region else [],
-    ]
-    optimizers = [torch.optim.Adam(kind, lr=schedule.rate) for kind in kinds if kind]
-    generator = torch.Generator().manual_seed(settings.seed)
+    now = BoundsTraining.at(student, names, form, schedule.rate, settings.seed)
     white = network.output_range[1] - network.output_range[0]
-    for epoch in tqdm(range(schedule.epochs), "finetuning bounds", disable=None):
-        optimizer = optimizers[epoch % len(optimizers)]
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate * schedule.decay ** (epoch // schedule.decay_epochs)
-        for chosen in torch.randperm(len(patches), generator=generator).split(schedule.batch):
-            wanted, made = features(patches[chosen]), student(patches[chosen])
+    an_epoch = math.ceil(len(patches) / schedule.batch)
+    origin = ["bounds 1", identity(network), spec, now.student.state_dict(), patches, settings, form, schedule]
+    with (progress or Progress()).steps(now, schedule.epochs * an_epoch, origin, "finetuning bounds") as steps:
+        for step in steps:
+            epoch, place = divmod(step, an_epoch)
+            if place == 0:
+                now.order = torch.randperm(len(patches), generator=now.generator)
+            batch = patches[now.order[place * schedule.batch : (place + 1) * schedule.batch]]
+            wanted, made = features(batch), student(batch)
             loss = OUTPUT_WEIGHT * ((made - wanted) / white).abs().mean()
             if weights:
                 loss = loss + FEATURE_WEIGHT * feature_loss(features, student, weights)
-            student.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-    learned = {name: layer.layer(spec.layers[name]) for name, layer in zip(names, layers, strict=True)}
+            now.descend(loss, epoch, schedule.rate * schedule.decay ** (epoch // schedule.decay_epochs))
+    learned = {name: learned_convolution(student, name).layer(spec.layers[name]) for name in names}
     return replace(spec, layers=learned)
