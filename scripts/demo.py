@@ -6,7 +6,6 @@
 import argparse
 import statistics
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +15,12 @@ from skimage import data as pictures
 from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import write_picture
-from tvm_srq.errors import UserError
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.targets import preset
-from tvm_srq.tuning.host import require_runs_here
+from tvm_srq.tuning.host import host_target
 
 ASSET = Path(api.__file__).parent / "assets" / "edsr_r6f32_x2.safetensors"
 SCALE, ROUNDS = 2, 9
-
-
-def host_target() -> str:
-    """The best x86 preset this processor runs."""
-    for name in ("x86-64-v4", "x86-64-v3"):
-        with suppress(UserError):
-            require_runs_here(preset(name))
-            return name
-    return "x86-64-v2"
 
 
 def main() -> None:

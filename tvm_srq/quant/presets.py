@@ -23,7 +23,7 @@ from tvm_srq.quant.resume import Progress
 from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
 
-PAPER_PATCH, PAPER_PATCHES = 96, 100  # the paper's patches: 384 pixels of the output at x4, one of each of 100 pictures
+PAPER_PATCHES = 100  # one of each picture
 MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
 
 
@@ -111,7 +111,7 @@ def quantize_as_the_paper(
     spec = quantize_network(network, folder, settings, statistics)
     pictures = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
     generator = torch.Generator().manual_seed(settings.seed)
-    patches = random_patches(pictures, Schedule(patch=PAPER_PATCH, pool=PAPER_PATCHES), generator)
+    patches = random_patches(pictures, Schedule(patch=schedule.patch, pool=PAPER_PATCHES), generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)
     trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule, progress)
     report_cost(time.perf_counter() - started)

@@ -31,10 +31,14 @@ OUTPUT_WEIGHT, FEATURE_WEIGHT = 5.0, 10.0  # lambda and w of the release
 
 @dataclass(frozen=True)
 class PaperSchedule:
-    """Epochs over all patches; the rate falls by ``decay`` every ``decay_epochs``. ``sensitivity``: whether features count."""
+    """Epochs over all patches; the rate falls by ``decay`` every ``decay_epochs``. ``sensitivity``: whether features count.
+
+    ``patch``: its side in low-resolution pixels; the paper's are 384 pixels of an output at x4.
+    """
 
     epochs: int = 10
     batch: int = 2
+    patch: int = 96
     rate: float = 1e-3
     decay: float = 0.5
     decay_epochs: int = 3

@@ -1,16 +1,26 @@
 """The machine this process runs on, and whether it runs a target's code."""
 
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 from tvm.target.codegen import llvm_get_cpu_features, llvm_get_system_cpu
 
 from tvm_srq.errors import UserError
-from tvm_srq.targets import Preset
+from tvm_srq.targets import Preset, preset
 
 CPU_FLAGS = {"sse4.2": "sse4_2", "avx2": "avx2", "avx512bw": "avx512bw", "avx512vnni": "avx512_vnni",
              "avx512vbmi": "avx512vbmi", "dotprod": "asimddp", "i8mm": "i8mm"}  # fmt: skip
 """LLVM's name of a feature that kernels use -> Linux's name in /proc/cpuinfo."""
+
+
+def host_target() -> str:
+    """The best x86 preset that this processor runs."""
+    for name in ("x86-64-v4", "x86-64-v3"):
+        with suppress(UserError):
+            require_runs_here(preset(name))
+            return name
+    return "x86-64-v2"
 
 
 def host_processor() -> str:
