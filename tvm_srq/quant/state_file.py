@@ -67,7 +67,7 @@ def identity(network: Network) -> list[Any]:
 
 def fingerprint(value: Any) -> str:
     """SHA-256 of a nested value and of what else decides what PyTorch computes from it: versions, processor, threads."""
-    machine = [__version__, torch.__version__, torch.cpu.get_capabilities(), torch.get_num_threads()]
+    machine = [__version__, torch.__version__, dict(torch.cpu.get_capabilities()), torch.get_num_threads()]
     arrays: dict[str, NDArray] = {}
     return digest(json.dumps([machine, flatten(value, arrays)]), arrays)
 
