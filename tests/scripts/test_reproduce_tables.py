@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+
 import reproduce_tables
 from tables.layout import table
 from tables.methods import METHODS, PAPER_LOSS, row_key
-
 from tvm_srq.data.pictures import write_picture
 
 
