@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.data.patches import draw_patches
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.files import replacing
 from tvm_srq.metrics import psnr_y
@@ -38,24 +39,6 @@ def load_pairs(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         high = high[: high.shape[0] // SCALE * SCALE, : high.shape[1] // SCALE * SCALE]
         pairs.append((resize_bicubic(high, 1 / SCALE), high))
     return pairs
-
-
-def augment(patch: np.ndarray, code: int) -> np.ndarray:
-    """One of the eight symmetries of the square."""
-    patch = patch[::-1] if code & 1 else patch
-    patch = patch[:, ::-1] if code & 2 else patch
-    return patch.transpose(1, 0, 2) if code & 4 else patch
-
-
-def draw_batch(pairs: list, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    lows, highs = [], []
-    for _ in range(BATCH):
-        low, high = pairs[random.integers(len(pairs))]
-        y, x = random.integers(low.shape[0] - PATCH + 1), random.integers(low.shape[1] - PATCH + 1)
-        code = int(random.integers(8))
-        lows.append(augment(low[y : y + PATCH, x : x + PATCH], code))
-        highs.append(augment(high[SCALE * y : SCALE * (y + PATCH), SCALE * x : SCALE * (x + PATCH)], code))
-    return to_tensor(np.stack(lows)), to_tensor(np.stack(highs))
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
@@ -98,7 +81,7 @@ def train(network: EDSR, averaged: EDSR, pairs: list, held_out: list, steps: int
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.02)
     started, running = time.time(), 0.0
     for step in tqdm(range(1, steps + 1), "training"):
-        low, high = draw_batch(pairs, random)
+        low, high = (to_tensor(patches) for patches in draw_patches(pairs, BATCH, PATCH, SCALE, random))
         loss = (forward(network, low, step < steps * 5 / 6) - high).abs().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tvm_srq.quant.dual_region import BUDGET_BITS, free_values
+from tvm_srq.quant.learned_range import LearnedRange
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.policy import Precision
 from tvm_srq.quant.trainable import round_through
@@ -96,7 +97,7 @@ class LearnedConvolution(nn.Conv2d):
 
     first: Tensor
 
-    def __init__(self, exact: nn.Conv2d, precision: Precision, activation: LearnedActivation | None):
+    def __init__(self, exact: nn.Conv2d, precision: Precision, activation: LearnedActivation | LearnedRange | None):
         kernel, padding = exact.kernel_size, exact.padding
         super().__init__(exact.in_channels, exact.out_channels, kernel, padding=padding, groups=exact.groups)  # type: ignore[arg-type]
         self.weight, self.bias = exact.weight, exact.bias

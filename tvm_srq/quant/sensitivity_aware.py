@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from tvm_srq.models.base import Network
 from tvm_srq.quant.learned_bounds import Form, LearnedActivation, LearnedConvolution
+from tvm_srq.quant.learned_range import LearnedRange
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.plan import make_plan
 from tvm_srq.quant.policy import Settings, precision_of
@@ -45,8 +48,15 @@ class PaperSchedule:
     sensitivity: bool = True
 
 
-def learned_network(network: Network, observers: dict[str, Observer], settings: Settings, form: Form) -> Network:
-    """A copy of the network whose convolutions have learned bounds, at their first values: l minimum, u maximum, p 99 %."""
+def learned_network(
+    network: Network, observers: dict[str, Observer], settings: Settings,
+    quantizer_of: Callable[[Observer, int], LearnedActivation | LearnedRange],
+) -> Network:  # fmt: skip
+    """A copy of the network whose convolutions have learned bounds; nothing else of it takes gradients.
+
+    Args:
+        quantizer_of: an input's observer and width -> its quantizer, at its first bounds.
+    """
     plan, result = make_plan(network), copy.deepcopy(network)
     for parameter in result.parameters():
         parameter.requires_grad_(False)
@@ -55,7 +65,7 @@ def learned_network(network: Network, observers: dict[str, Observer], settings: 
         convolution = result.get_submodule(name)
         assert isinstance(convolution, nn.Conv2d)
         reads_picture = step.source not in plan.steps
-        activation = None if reads_picture else LearnedActivation(observers[name], precision.activation_bits, form)
+        activation = None if reads_picture else quantizer_of(observers[name], precision.activation_bits)
         result.set_submodule(name, LearnedConvolution(convolution, precision, activation))
     return result.eval()
 
@@ -120,7 +130,7 @@ class BoundsTraining(Training):
     @classmethod
     def at(cls, student: Network, names: list[str], form: Form, rate: float, seed: int) -> BoundsTraining:
         layers = [learned_convolution(student, name) for name in names]
-        activations = [layer.activation for layer in layers if layer.activation is not None]
+        activations = [layer.activation for layer in layers if isinstance(layer.activation, LearnedActivation)]
         kinds: list[list[nn.Parameter]] = [
             [layer.bound for layer in layers],
             [bound for activation in activations for bound in (activation.lower, activation.upper)],
@@ -150,7 +160,8 @@ def finetune_bounds(
         patches: (n, 3, side, side) network inputs.
         progress: keeps the state of training in a file, to go on from.
     """
-    names, student = list(spec.layers), learned_network(network, observers, settings, form)
+    names = list(spec.layers)
+    student = learned_network(network, observers, settings, partial(LearnedActivation, form=form))
     features = FeatureMaps(copy.deepcopy(network), names)
     weights = sensitivities(features, patches, names) if schedule.sensitivity else {}
     now = BoundsTraining.at(student, names, form, schedule.rate, settings.seed)
