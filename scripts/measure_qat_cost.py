@@ -133,8 +133,8 @@ def extrapolation(published: int, cell: dict[str, Any], base: float) -> str:
     seconds = published * cell["CPU seconds a step"]
     if cell["batch"] != AwareSchedule.batch:
         return f"no extrapolation: the published schedule has batches of {AwareSchedule.batch}, not {cell['batch']}"
-    return (f"extrapolated: the published schedule of {published} steps: {seconds / 3600:.1f} CPU hours, {seconds / base:.0f} times "
-            "default; its PSNR was not measured")  # fmt: skip
+    hours, ratio = seconds / 3600, seconds / base
+    return f"extrapolated: the published {published} steps: {hours:.1f} CPU hours, {ratio:.0f} times default; PSNR not measured"
 
 
 def same_psnr(cell: dict[str, Any], default: dict[str, Any]) -> list[str]:
