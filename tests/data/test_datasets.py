@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.datasets import find_dataset, pairs
+from tvm_srq.data.datasets import find_dataset, paired, pairs
 from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError
 
@@ -69,3 +69,11 @@ def test_the_test_sets_pair_up(data, scale):
         found = list(pairs(data / "datasets" / name, scale))
         assert len(found) == count
         assert all(high.shape == (low.shape[0] * scale, low.shape[1] * scale, 3) for _, low, high in found)
+
+
+def test_low_and_high_resolution_pictures_may_have_other_formats(tmp_path):
+    (tmp_path / "HR").mkdir()
+    write_picture(tmp_path / "HR/baby.jpg", HIGH)
+    write_picture(tmp_path / "babyx4.png", LOW)
+    [(name, low, _)] = paired(tmp_path, tmp_path / "HR", 4)
+    assert name == "baby" and np.array_equal(low, LOW)
