@@ -54,6 +54,7 @@ def measure(parsed: argparse.Namespace) -> None:
         raise UserError("TVM_SRQ_DATA is not set; set it to the folder that has datasets/ and weights/")
     if parsed.steps < 1 or parsed.batch < 1 or parsed.checks < 1:
         raise UserError("--steps, --checks and --batch must be at least 1")
+    os.environ["TVM_SRQ_CACHE"] = "off"  # calibration counts every time
     data = Path(os.environ["TVM_SRQ_DATA"])
     results = json.loads(parsed.results.read_text()) if parsed.results.is_file() else {}
     network = load_checkpoint(data / "weights" / f"{parsed.network}.pt")
