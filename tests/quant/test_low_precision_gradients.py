@@ -31,3 +31,11 @@ def test_an_input_without_gradient_gets_none():
     x, weight = torch.randn(1, 3, 5, 5), torch.randn(2, 3, 3, 3, requires_grad=True)
     ConvolutionWithLowPrecisionGradients.apply(x, weight, torch.zeros(2), (1, 1), 1).sum().backward()
     assert x.grad is None and weight.grad is not None
+
+
+def test_a_convolution_without_bias():
+    x, weight = torch.randn(1, 3, 5, 5), torch.randn(2, 3, 3, 3, requires_grad=True)
+    made = ConvolutionWithLowPrecisionGradients.apply(x, weight, None, (1, 1), 1)
+    assert torch.equal(made, functional.conv2d(x, weight, padding=1))
+    made.sum().backward()
+    assert weight.grad is not None

@@ -7,6 +7,7 @@ its first value, so that one learning rate suits networks on 0..1 and on 0..255.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,12 +88,18 @@ def uniform(x: Tensor, lower: Tensor, upper: Tensor, levels: int) -> Tensor:
     return round_through((clipped - lower) / step) * step + lower
 
 
+def convolve_exactly(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], groups: int) -> Tensor:
+    """All of it in float32, gradients too."""
+    return functional.conv2d(x, weight, bias, padding=padding, groups=groups)
+
+
 class LearnedConvolution(nn.Conv2d):
     """A convolution whose weights are quantized with a learned bound per output channel; it remembers its output.
 
     Attributes:
         first: (O,) the largest quantized magnitude at first; bound: (O,) what it is multiplied by.
         activation: None for the convolution that reads the picture.
+        convolve: (input, weight, bias, padding, groups) -> output; quant.low_precision_gradients has a faster one to train with.
     """
 
     first: Tensor
@@ -106,6 +113,7 @@ class LearnedConvolution(nn.Conv2d):
         self.register_buffer("first", torch.tensor(scale * np.float32(precision.weight_magnitude)))
         self.bound = nn.Parameter(torch.ones(len(scale)))
         self.output = torch.zeros(())
+        self.convolve: Callable[..., Tensor] = convolve_exactly
 
     def forward(self, x: Tensor) -> Tensor:
         if self.activation is not None:
@@ -113,7 +121,7 @@ class LearnedConvolution(nn.Conv2d):
         scale = self.scale().reshape(-1, 1, 1, 1)
         largest = self.precision.weight_magnitude
         weight = round_through((self.weight / scale).clamp(-largest, largest)) * scale
-        self.output = functional.conv2d(x, weight, self.bias, padding=self.padding, groups=self.groups)  # type: ignore[arg-type]
+        self.output = self.convolve(x, weight, self.bias, self.padding, self.groups)
         return self.output
 
     def scale(self) -> Tensor:

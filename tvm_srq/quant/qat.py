@@ -34,6 +34,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network
 from tvm_srq.quant.calibrate import quantize_network, statistics_for
 from tvm_srq.quant.learned_range import FORMS
+from tvm_srq.quant.low_precision_gradients import conv2d
 from tvm_srq.quant.policy import Settings
 from tvm_srq.quant.sensitivity_aware import learned_convolution, learned_network
 from tvm_srq.spec import QuantSpec
@@ -105,6 +106,8 @@ def training(
     student = learned_network(network, statistics.inputs, settings, FORMS[form])
     for name, parameter in network.named_parameters():
         student.get_parameter(name).requires_grad_(parameter.requires_grad)
+    for name in start.layers:
+        learned_convolution(student, name).convolve = conv2d
     optimizer = torch.optim.Adam(parameter_groups(network, student, schedule))
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, schedule.halving, 0.5)
     random = np.random.default_rng(seed)
