@@ -1,8 +1,8 @@
 """Finetuning a quantized network on low-resolution pictures alone: its output follows the full-precision network's.
 
-Everything at once: input steps by channel, weight units, weights (through their rounding) and offsets. The loss is the mean
-squared distance of the outputs, which is what PSNR measures; what is kept is the average of the trained values with the
-least such distance on held-out calibration pictures.
+Everything at once: input steps by channel, weight units, weights (through their rounding) and offsets. The loss is the distance
+of the outputs as PSNR sees it (quant.visible_error); what is kept is the average of the trained values with the least such
+distance on held-out calibration pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tvm_srq.models.base import Network
 from tvm_srq.quant.resume import Progress, Training
 from tvm_srq.quant.state_file import identity
 from tvm_srq.quant.trainable import TrainableConvolution, trainable_network, trained_spec
+from tvm_srq.quant.visible_error import logarithmic, squared_error
 from tvm_srq.spec import QuantSpec
 
 RATES = {"codes": 0.01, "log_steps": 0.003, "log_units": 0.001, "offset": 0.05}
@@ -65,10 +66,17 @@ def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
     return groups
 
 
+def grey_level(network: Network) -> float:
+    """What one of 255 grey levels is in the network's output."""
+    return (network.output_range[1] - network.output_range[0]) / 255.0
+
+
 @torch.no_grad()
-def distance(network: nn.Module, batches: list[Tensor], targets: list[Tensor]) -> float:
-    """Mean squared distance to the full-precision outputs."""
-    return sum(float(((network(b) - t) ** 2).mean()) for b, t in zip(batches, targets, strict=True)) / len(batches)
+def distance(network: Network, batches: list[Tensor], targets: list[Tensor]) -> float:
+    """Distance to the full-precision outputs: the geometric mean of squared errors, in squared grey levels."""
+    white = grey_level(network)
+    errors = [squared_error((network(batch) - target) / white) for batch, target in zip(batches, targets, strict=True)]
+    return float(logarithmic(torch.cat(errors)).exp())
 
 
 @dataclass(kw_only=True)
@@ -130,13 +138,13 @@ def finetune(
     now = Finetuning.at(trainable_network(network, spec), schedule, generator)
     now.measure(held_out, targets)
     edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
-    white = (network.output_range[1] - network.output_range[0]) / 255.0
-    origin = ["finetune 1", identity(network), spec, schedule, RATES, seed, patches, held_out]
+    white = grey_level(network)
+    origin = ["finetune 2", identity(network), spec, schedule, RATES, seed, patches, held_out]
     with (progress or Progress()).steps(now, schedule.steps, origin, "finetuning") as steps:
         for step in steps:
             chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)
             difference = (now.student(patches[chosen]) - wanted[chosen]) / white
-            now.descend(difference[:, :, edge:-edge or None, edge:-edge or None].square().mean())
+            now.descend(logarithmic(squared_error(difference[:, :, edge:-edge or None, edge:-edge or None])))
             update_average(now.averaged, now.student, min(schedule.average, (1 + step) / (10 + step)))
             if (step + 1) % max(schedule.steps // schedule.checks, 1) == 0 or step + 1 == schedule.steps:
                 now.measure(held_out, targets)
