@@ -23,6 +23,7 @@ from tvm_srq.quant.resume import Progress
 from tvm_srq.quant.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.spec import QuantSpec
 
+FINE_RATE = 0.3  # of the learning rates, from 7 bits on: there is less to move
 PAPER_PATCHES = 100  # one of each picture
 MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
 
@@ -93,7 +94,8 @@ def quantize_by_preset(
     spec = quantize_network(network, folder, settings)
     metadata = {**spec.metadata, "preset": name, "finetune_steps": steps}
     if steps:
-        schedule = replace(preset.schedule, steps=steps)
+        rate = preset.schedule.rate * (FINE_RATE if min(settings.weight_bits, settings.activation_bits) > 6 else 1.0)
+        schedule = replace(preset.schedule, steps=steps, rate=rate)
         spec, distances = finetune_on_folder(network, spec, folder, settings, schedule, progress)
         metadata["held_out_distances"] = distances
     report_cost(time.perf_counter() - started)
