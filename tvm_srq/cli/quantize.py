@@ -9,7 +9,7 @@ OVERRIDES = (
     ("quantizer", str, "dual-region, minmax, percentile or mse"),
     ("grid", str, "aligned (integers) or free (simulation only)"),
     ("level-budget", str, "strict (b-bit codes) or release (b + 1)"),
-    ("rounding", str, "of weights: feedback (errors cancel) or nearest"),
+    ("rounding", str, "of weights: feedback (errors cancel), learned (from there, block by block, in minutes) or nearest"),
     ("upsamplers", str, "quantized as the edge (8 bits), as the body, or in-range (6 bits, as fast as the body)"),
     ("weight-magnitude", int, "largest weight code of the body, below 2**(bits - 1)"),
     ("activation-magnitude", int, "largest decoded value of the body's inputs"),

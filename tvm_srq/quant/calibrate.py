@@ -13,6 +13,7 @@ from tvm_srq.data.pictures import evenly, list_pictures, read_picture
 from tvm_srq.models.base import Network, as_batch
 from tvm_srq.quant.dual_region import fit_aligned, fit_free
 from tvm_srq.quant.equalize import STRENGTHS, fit_best_strength, fit_equalized
+from tvm_srq.quant.learned_rounding import RoundingSchedule
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.plan import PICTURE, Plan, make_plan
@@ -21,6 +22,7 @@ from tvm_srq.quant.rounding import PatchMoments, round_with_feedback
 from tvm_srq.quant.statistics import Statistics
 from tvm_srq.quant.statistics_cache import cached_statistics
 from tvm_srq.quant.uniform import fit_least_squares, fit_minmax, fit_percentile
+from tvm_srq.quant.units import learn_rounding
 from tvm_srq.quant.weights import quantize_weights
 from tvm_srq.quant.zero_points import FEWEST_BITS, fit_best_placed, fit_edge_layer
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
@@ -29,6 +31,8 @@ __all__ = ["Settings", "quantize_network"]
 
 STREAM_HEADROOM = 1.5  # room above the largest calibrated value before the int16 stream saturates
 CROPS, CROP_SIDE = 8, 48  # of held-out pictures, to compare candidates by their output
+MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
+ROUNDING = RoundingSchedule()
 
 
 def chosen_pictures(folder: str | Path, settings: Settings) -> tuple[list[Path], list[Path]]:
@@ -77,7 +81,7 @@ def fit_activation(observer: Observer, precision: Precision, settings: Settings)
 def statistics_for(network: Network, folder: str | Path, settings: Settings) -> Statistics:
     """What :func:`quantize_network` goes by under ``settings``, cached; their widths and quantizers make no difference to it."""
     paths, _ = chosen_pictures(folder, settings)
-    return cached_statistics(network, paths, settings.seed, settings.rounding == "feedback")
+    return cached_statistics(network, paths, settings.seed, settings.rounding != "nearest")
 
 
 def quantize_network(
@@ -109,7 +113,24 @@ def quantize_network(
         if key not in quantized and value.is_floating_point()
     }
     metadata = {"tvm_srq": __version__, **settings.__dict__, "calibration_pictures": len(list_pictures(folder))}
-    return QuantSpec(network.family, network.config, layers, parameters, metadata)
+    spec = QuantSpec(network.family, network.config, layers, parameters, metadata)
+    return rounding_learned(network, spec, folder, settings) if settings.rounding == "learned" else spec
+
+
+def rounding_learned(network: Network, spec: QuantSpec, folder: str | Path, settings: Settings) -> QuantSpec:
+    """Learn all weights' rounding, on every picture that is not held out (on all where there are no others)."""
+    training, held_out = pictures_to_train_on(network, folder, settings)
+    spec, distances = learn_rounding(network, spec, training, held_out, ROUNDING, settings.seed)
+    return replace(spec, metadata={**spec.metadata, "unit_distances": distances})
+
+
+def pictures_to_train_on(network: Network, folder: str | Path, settings: Settings) -> tuple[list[Tensor], list[Tensor]]:
+    """(1, 3, H, W) network inputs to train on, all that are not held out where there are others, and to measure on."""
+    _, held_out = chosen_pictures(folder, settings)
+    paths = list_pictures(folder)
+    training = [path for path in paths if path not in held_out] or paths
+    pictures = [as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network) for path in training]
+    return pictures, [as_batch(centre_crop(read_picture(path), HELD_OUT_SIDE), network) for path in held_out]
 
 
 def round_layer(layer: LayerSpec, exact: np.ndarray, moments: PatchMoments) -> LayerSpec:

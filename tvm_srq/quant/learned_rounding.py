@@ -1,4 +1,4 @@
-"""Learned rounding of weights (AdaRound, Nagel et al., ICML 2020): the choices of a few convolutions and the loss they are made by.
+"""Learned rounding of weights (AdaRound, Nagel et al., ICML 2020): the choices of convolutions, and what they are made by.
 
 Every weight stays where it is or moves to the next code towards its exact value. The choice is a number between 0 and 1, trained
 with the other choices to bring the outputs nearer to the full-precision ones, and drawn to 0 or 1 in the end. A weight
@@ -20,6 +20,7 @@ from tvm_srq.spec import LayerSpec, per_weight
 from tvm_srq.winograd_range import INT8, largest_transformed
 
 LOWEST, HIGHEST = -0.1, 1.1  # the rectified sigmoid's bounds before clipping (AdaRound, equation 23)
+FIRST = 0.1  # of the way to its exact value, where each weight starts
 MOST_AT_FIRST = 0.49  # of a move, below the half that decides
 
 
@@ -38,12 +39,12 @@ class RoundingSchedule:
     """
 
     steps: int = 300
-    batch: int = 2
-    patch: int = 48
-    margin: int = 4
-    pool: int = 64
-    rate: float = 0.02
-    pull: float = 0.3
+    batch: int = 4
+    patch: int = 32
+    margin: int = 2
+    pool: int = 256
+    rate: float = 0.05
+    pull: float = 10.0
     warm_up: float = 0.2
     sharpness: tuple[float, float] = (20.0, 2.0)
 
@@ -83,7 +84,7 @@ class LearnedRounding(TrainableConvolution):
         neighbour = (start + away.sign()).clamp(-self.magnitude, self.magnitude)
         self.register_buffer("start", start)
         self.register_buffer("direction", neighbour - start)
-        share = away.abs().clamp(max=MOST_AT_FIRST)
+        share = (FIRST * away.abs()).clamp(max=MOST_AT_FIRST)
         self.choice = nn.Parameter(torch.logit((share - LOWEST) / (HIGHEST - LOWEST)))
 
     def share(self) -> Tensor:

@@ -100,7 +100,9 @@ def choose_precisions(network: Network, folder: str | Path, settings: Settings, 
     errors: dict[str, dict[str, float]] = {}
     prices: dict[str, dict[str, float]] = {}
     for choice, precision in CHOICES.items():
-        everywhere = replace(settings, precisions={name: astuple(precision) for name in scales})
+        # learning the rounding of a whole network says little of single layers, and takes minutes
+        rounding = "feedback" if settings.rounding == "learned" else settings.rounding
+        everywhere = replace(settings, rounding=rounding, precisions={name: astuple(precision) for name in scales})
         for error in layer_errors(network, quantize_network(network, folder, everywhere, statistics), batches):
             convolution = network.get_submodule(error.name)
             assert isinstance(convolution, nn.Conv2d)

@@ -13,7 +13,7 @@ QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
 GRIDS = ("aligned", "free")
 BUDGETS = ("strict", "release")
 UPSAMPLERS = ("edge", "body", "in-range")
-ROUNDINGS = ("feedback", "nearest")
+ROUNDINGS = ("feedback", "nearest", "learned")
 WINOGRAD_MAGNITUDE = 31  # sums of four decoded values stay within int8 (docs/numerics.md)
 
 
@@ -31,7 +31,8 @@ class Settings:
         seed: of the random sample of activations.
         equalize: per-channel factors on activations, their inverse on weights (dual region on the aligned grid only).
         zero_points: per-channel zero points for codes of 6 bits and more (where channels are equalized).
-        rounding: of weights: "feedback" lets errors cancel in the output (quant.rounding), or "nearest".
+        rounding: of weights: "feedback" lets errors cancel in the output (quant.rounding), "learned" goes on from
+            there unit by unit (quant.units; integer grids only), or "nearest".
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
             exact Winograd takes, weights and activations of 6 bits. That runs as fast as 4 bits.
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
@@ -65,6 +66,8 @@ class Settings:
         for name, known in choices:
             if getattr(self, name) not in known:
                 raise UserError(f"{name.replace('_', ' ')} {getattr(self, name)!r} is none of {', '.join(known)}")
+        if self.rounding == "learned" and self.grid != "aligned":
+            raise UserError("learned rounding is for integer grids only; use --grid aligned or --rounding feedback")
         top = 2 ** (self.weight_bits - 1) - 1
         if self.weight_magnitude is not None and not 1 <= self.weight_magnitude <= top:
             raise UserError(f"weight magnitude must be 1 to {top} at {self.weight_bits} bits, not {self.weight_magnitude}")

@@ -14,7 +14,7 @@ import torch
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Network, as_batch
-from tvm_srq.quant.calibrate import centre_crop, chosen_pictures, quantize_network, statistics_for
+from tvm_srq.quant.calibrate import pictures_to_train_on, quantize_network, statistics_for
 from tvm_srq.quant.finetune import Schedule, finetune, random_patches
 from tvm_srq.quant.learned_bounds import Form
 from tvm_srq.quant.mixed import choose_precisions, parse_budget
@@ -25,7 +25,6 @@ from tvm_srq.spec import QuantSpec
 
 FINE_RATE = 0.3  # of the learning rates, from 7 bits on: there is less to move
 PAPER_PATCHES = 100  # one of each picture
-MAX_SIDE, HELD_OUT_SIDE = 512, 96  # training pictures are cut to so many rows and columns, held-out ones to the centre
 
 
 @dataclass(frozen=True)
@@ -125,12 +124,8 @@ def finetune_on_folder(
     progress: Progress | None = None,
 ) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train on every picture that is not held out (on all where there are no others)."""
-    _, held_out = chosen_pictures(folder, settings)
-    paths = list_pictures(folder)
-    training = [path for path in paths if path not in held_out] or paths
-    pictures = [as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network) for path in training]
-    measured = [as_batch(centre_crop(read_picture(path), HELD_OUT_SIDE), network) for path in held_out]
-    return finetune(network, spec, pictures, measured, schedule, settings.seed, progress)
+    pictures, held_out = pictures_to_train_on(network, folder, settings)
+    return finetune(network, spec, pictures, held_out, schedule, settings.seed, progress)
 
 
 def report_cost(seconds: float) -> None:

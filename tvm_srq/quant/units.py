@@ -1,8 +1,8 @@
 """Learning the rounding of weights unit by unit (BRECQ, Li et al., ICLR 2021).
 
-A unit is a residual block, the convolutions between two points of the skip stream, or a convolution outside any. Its outputs, on what
-the quantized units before it make, are brought near those of the full-precision network: a unit makes up for the errors of
-those before it, and convolutions of one block for each other's.
+A unit is a residual block, that is the convolutions between two points of the skip stream, or a convolution outside any. Its
+outputs, on what the quantized units before it make, are brought near those of the full-precision network: a unit makes up for
+the errors of those before it, and convolutions of one block for each other's.
 """
 
 from __future__ import annotations
