@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tvm_srq.quant.learned_rounding import LearnedRounding, RoundingSchedule, squared_distance, undecided
+from tvm_srq.quant.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
 from tvm_srq.quant.trainable import TrainableConvolution
 from tvm_srq.spec import GridQuantizer, LayerSpec
 from tvm_srq.winograd_range import INT8, largest_transformed
@@ -95,5 +95,10 @@ def test_kernels_that_would_leave_winograd_s_range_are_taken_back_and_no_others(
 def test_the_distance_leaves_the_margin_out():
     output, target = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
     output[:, :, 0], output[:, :, 4, 4] = 9.0, 4.0
-    assert float(squared_distance([output], [target], 0.25)) == 1.0
-    assert float(squared_distance([output, output], [target, target], 0.0)) == 2 * (8 * 81 + 16) / 64
+    assert squared_distance([output], [target], 0.25).tolist() == [1.0]
+    assert squared_distance([output, output], [target, target], 0.0).tolist() == [2 * (8 * 81 + 16) / 64]
+
+
+def test_a_patch_of_large_errors_counts_as_much_as_one_of_small_ones():
+    calm, busy = logarithmic(torch.tensor([200.0, 4000.0]), 100.0), logarithmic(torch.tensor([400.0, 2000.0]), 100.0)
+    assert abs(float(calm - busy)) < 0.02  # the first halves the one, the second the other

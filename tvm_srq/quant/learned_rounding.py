@@ -22,6 +22,7 @@ from tvm_srq.winograd_range import INT8, largest_transformed
 LOWEST, HIGHEST = -0.1, 1.1  # the rectified sigmoid's bounds before clipping (AdaRound, equation 23)
 FIRST = 0.1  # of the way to its exact value, where each weight starts
 MOST_AT_FIRST = 0.49  # of a move, below the half that decides
+FLOOR = 0.03  # of the usual squared distance
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RoundingSchedule:
         batch: patches a step; ``patch``: their side in low-resolution pixels; ``pool``: different patches in all.
         margin: low-resolution pixels at a patch's border that do not count: zeros lie beyond them, not the picture.
         rate: Adam's learning rate.
-        pull: weight of the regularizer against the unit's error, which is 1 at the start.
+        pull: weight of the regularizer against the logarithm of the unit's error.
         warm_up: share of the steps without the regularizer.
         sharpness: its exponent, from the first value to the last along a cosine.
     """
@@ -121,10 +122,24 @@ def undecided(convolutions: list[LearnedRounding], exponent: float) -> Tensor:
 
 
 def squared_distance(outputs: list[Tensor], targets: list[Tensor], margin: float) -> Tensor:
-    """Mean squared distance, summed over a unit's outputs; ``margin``: the share of each side that does not count."""
-    total = torch.zeros(())
+    """(N,) mean squared distance of every patch, summed over a unit's outputs.
+
+    Args:
+        outputs, targets: (N, C, H, W) each.
+        margin: the share of each side that does not count.
+    """
+    total = torch.zeros(len(outputs[0]))
     for output, target in zip(outputs, targets, strict=True):
         top, left = (int(margin * side) for side in output.shape[2:])
         inner = (output - target)[:, :, top : output.shape[2] - top, left : output.shape[3] - left]
-        total = total + inner.square().mean()
+        total = total + inner.square().mean((1, 2, 3))
     return total
+
+
+def logarithmic(distances: Tensor, usual: float) -> Tensor:
+    """(N,) squared distances -> (): the logarithms' mean: busy patches, whose errors are the largest, do not count alone.
+
+    Args:
+        usual: the distance to measure by, before learning; what is far below it hardly counts.
+    """
+    return (distances / max(usual, 1e-30) + FLOOR).log().mean()

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from tvm_srq.models.base import Network
 from tvm_srq.models.load import network_from_spec
 from tvm_srq.quant.finetune import Schedule, random_patches
-from tvm_srq.quant.learned_rounding import LearnedRounding, RoundingSchedule, squared_distance, undecided
+from tvm_srq.quant.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
 from tvm_srq.quant.partial import PartialRunner, Values
 from tvm_srq.quant.plan import Plan, make_plan
 from tvm_srq.spec import QuantSpec
@@ -122,24 +122,29 @@ class UnitRounding:
         self.convolutions, self.walk, self.stop, self.targets = convolutions, walk, stop, targets
         self.training, self.schedule = training, schedule
 
-    def distance(self, index: int) -> Tensor:
-        """To the full-precision outputs, of one batch."""
+    def distances(self, index: int) -> Tensor:
+        """(N,) squared, to the full-precision outputs, of one batch's patches."""
         margin = self.schedule.margin / self.schedule.patch if index < self.training else 0.0
         return squared_distance(self.walk.outputs(self.walk.values[index], self.stop), self.targets[index], margin)
 
     @torch.no_grad()
-    def mean_distance(self, indices: range) -> float:
-        return sum(float(self.distance(index)) for index in indices) / len(indices)
+    def held_out_distances(self) -> Tensor:
+        return torch.cat([self.distances(index) for index in range(self.training, len(self.targets))])
 
     def learn(self, generator: torch.Generator, progress: tqdm) -> tuple[float, float]:
-        """Learn, and take all back unless the held-out distance fell; that distance before and after."""
-        held_out = range(self.training, len(self.targets))
-        before, scale = self.mean_distance(held_out), self.mean_distance(range(self.training))
+        """Learn, and take all back unless the held-out distance fell.
+
+        Returns:
+            The squared held-out distance before and after, as the geometric mean over pictures.
+        """
+        distances = self.held_out_distances()
+        usual = float(distances.mean())
+        before = after = logarithmic(distances, usual)
         optimizer = torch.optim.Adam([convolution.choice for convolution in self.convolutions], self.schedule.rate)
         self.soften(True)
         for step in range(self.schedule.steps):
             index = int(torch.randint(self.training, (1,), generator=generator))
-            loss = self.distance(index) / max(scale, 1e-30)
+            loss = logarithmic(self.distances(index), usual)
             exponent = self.schedule.exponent(step)
             if exponent is not None:
                 loss = loss + self.schedule.pull * undecided(self.convolutions, exponent)
@@ -150,12 +155,13 @@ class UnitRounding:
         self.soften(False)
         for convolution in self.convolutions:
             convolution.settle()
-        after = self.mean_distance(held_out)
-        if after < before:
-            return before, after
-        for convolution in self.convolutions:
-            convolution.take_back()
-        return before, before
+        learned = logarithmic(self.held_out_distances(), usual)
+        if learned < before:
+            after = learned
+        else:
+            for convolution in self.convolutions:
+                convolution.take_back()
+        return usual * float(before.exp()), usual * float(after.exp())
 
     def soften(self, soft: bool) -> None:
         for convolution in self.convolutions:
