@@ -39,7 +39,7 @@ class RoundingSchedule:
         sharpness: its exponent, from the first value to the last along a cosine.
     """
 
-    steps: int = 300
+    steps: int = 700
     batch: int = 4
     patch: int = 32
     margin: int = 2
