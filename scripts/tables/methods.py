@@ -38,6 +38,7 @@ METHODS = {
     "dual region, aligned": Method(overrides=PLAIN),
     "+ equalization": Method(overrides={"rounding": "nearest"}),
     "+ rounding with feedback (fast)": Method(),
+    "+ learned rounding": Method(overrides={"rounding": "learned"}, random=True),
     "+ finetuning (default)": Method("default", random=True),
     "+ finetuning (best)": Method("best", random=True),
     "upsamplers in range (fast)": Method(overrides={"upsamplers": "in-range"}),
