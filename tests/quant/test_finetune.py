@@ -13,6 +13,7 @@ from tvm_srq.quant.finetune import Schedule, distance, finetune
 from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.trainable import RoundToLevels, trainable_network, trained_spec
+from tvm_srq.winograd_range import largest_transformed
 
 SCHEDULE = Schedule(steps=20, batch=2, patch=16, pool=16, average=0.9, checks=4)
 
@@ -76,3 +77,17 @@ def test_no_steps_change_nothing(quantized):
     network, spec, batches = quantized
     same, history = finetune(network, spec, batches, batches, replace(SCHEDULE, steps=0))
     assert same is spec and len(history) == 1
+
+
+def test_wherever_training_goes_kernels_stay_where_exact_winograd_takes_them(tmp_path):
+    network, folder = small_network(), small_pictures(tmp_path)
+    spec = quantize_network(network, folder, Settings(weight_bits=6, activation_bits=6))
+    student, generator = trainable_network(network, spec), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name in spec.layers:
+            codes = student.get_submodule(name).codes
+            codes.add_(40 * torch.randn(codes.shape, generator=generator))
+    trained = trained_spec(student, spec)
+    kernels = [layer.weight.astype(int) for layer in trained.layers.values() if layer.winograd]
+    assert len(kernels) == 5
+    assert all(largest_transformed(kernel).max() <= 127 and np.abs(kernel).max() <= 31 for kernel in kernels)
