@@ -22,7 +22,7 @@ def table(rows: dict[str, dict], network: str, bits: int, datasets: Sequence[str
     exact = rows.get(f"{network} float32", {})
     for method in ["float32", *METHODS]:
         found = [row for seed in seeds if (row := rows.get(row_key(network, method, bits, seed))) is not None]
-        found = [row for row in found if all(dataset in row for dataset in datasets)]
+        found = [row for row in found if any(dataset in row for dataset in datasets)]
         if method == "float32" or not METHODS[method].random:
             found = found[:1]
         if found:
@@ -31,7 +31,8 @@ def table(rows: dict[str, dict], network: str, bits: int, datasets: Sequence[str
 
 
 def line(method: str, found: list[dict], datasets: Sequence[str], exact: dict, bits: int) -> str:
-    figures = [f"{np.mean([row[dataset] for row in found]):.3f}" for dataset in datasets]
+    scores = [[row[dataset] for row in found if dataset in row] for dataset in datasets]
+    figures = [f"{np.mean(score):.3f}" if score else "" for score in scores]
     set5 = [row["Set5"] for row in found if "Set5" in row]
     loss = f"{exact['Set5'] - np.mean(set5):.3f}" if set5 and "Set5" in exact and method != "float32" else ""
     if len(set5) > 1:

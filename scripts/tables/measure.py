@@ -81,7 +81,7 @@ class Tables:
         settings = {**row.overrides, "seed": seed} | ({"weight_bits": bits, "activation_bits": bits} if row.widths else {})
         preset, progress = PRESETS[row.preset], Progress(f"{path}.resume")
         if isinstance(preset.schedule, PaperSchedule):
-            schedule = replace(preset.schedule, sensitivity=row.sensitivity, patch=self.paper_patch)
+            schedule = replace(preset.schedule, patch=self.paper_patch, **row.schedule)
             spec = quantize_as_the_paper(network, folder, Settings(**{**preset.settings, **settings}), schedule, progress)
         else:
             spec = quantize_by_preset(network, folder, row.preset, progress=progress, **settings)

@@ -11,15 +11,15 @@ class Method:
     """One row.
 
     Attributes:
-        preset: of tvm_srq.quant.presets; overrides: what differs from it.
-        sensitivity: whether the paper's loss has its feature term.
+        preset: of tvm_srq.quant.presets; overrides: what differs from its settings.
+        schedule: what differs from preset "paper"'s schedule.
         random: training makes it depend on the seed.
         widths: False where bits are its own, whatever the table's.
     """
 
     preset: str = "fast"
     overrides: dict[str, Any] = field(default_factory=dict)
-    sensitivity: bool = True
+    schedule: dict[str, Any] = field(default_factory=dict)
     random: bool = False
     widths: bool = True
 
@@ -30,13 +30,14 @@ METHODS = {
     "least squares": Method(overrides={**PLAIN, "quantizer": "mse"}),
     "dual region, free, strict": Method(overrides={**PLAIN, "grid": "free"}),
     "dual region, free, release": Method(overrides={**PLAIN, "grid": "free", "level_budget": "release"}),
-    "uniform + plain finetuning": Method("paper", {"quantizer": "minmax"}, sensitivity=False, random=True),
+    "dual region, the paper's first bounds": Method("paper", schedule={"epochs": 0}),
+    "uniform + plain finetuning": Method("paper", {"quantizer": "minmax"}, schedule={"sensitivity": False}, random=True),
     "uniform + sensitivity-aware": Method("paper", {"quantizer": "minmax"}, random=True),
-    "dual region + plain finetuning": Method("paper", sensitivity=False, random=True),
+    "dual region + plain finetuning": Method("paper", schedule={"sensitivity": False}, random=True),
     "dual region + sensitivity-aware": Method("paper", random=True),
     "the same, release budget": Method("paper", {"level_budget": "release"}, random=True),
     "dual region, aligned": Method(overrides=PLAIN),
-    "+ equalization": Method(overrides={"rounding": "nearest"}),
+    "+ equalization and zero points": Method(overrides={"rounding": "nearest"}),
     "+ rounding with feedback (fast)": Method(),
     "+ learned rounding": Method(overrides={"rounding": "learned"}, random=True),
     "+ finetuning (default)": Method("default", random=True),
