@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tables.layout import NOTE, table
 from tables.measure import Tables
-from tables.methods import METHODS
+from tables.methods import METHODS, methods_at
 from tvm_srq.files import replacing
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["edsr_r8f64_x2", "srresnet_bn8_x4"])
     parser.add_argument("--datasets", nargs="+", default=["Set5", "Set14", "B100"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
-    parser.add_argument("--bits", type=int, nargs="+", default=[4], help="of weights and activations, except for fast6")
+    parser.add_argument("--bits", type=int, nargs="+", default=[4, 6], help="of weights and activations")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of methods that train")
     parser.add_argument("--paper-patch", type=int, default=96, help="side of the paper's patches; 48 takes a quarter of the time")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
@@ -30,7 +30,7 @@ def main() -> None:
     parsed = parser.parse_args()
     parsed.results.mkdir(parents=True, exist_ok=True)
     tables = Tables(parsed.results, Path(os.environ.get("TVM_SRQ_DATA", "data")), parsed.paper_patch)
-    parts = [f"# Results\n\n{NOTE}"]
+    parts = [f"# Results\n\n{NOTE.format(paper_patch=parsed.paper_patch)}"]
     for network in parsed.networks:
         for bits in parsed.bits:
             if not parsed.only_print:
@@ -45,7 +45,7 @@ def main() -> None:
 
 def measure(tables: Tables, network: str, bits: int, parsed: argparse.Namespace) -> None:
     tables.fill(network, "float32", bits, 0, parsed.datasets)
-    for method in parsed.methods:
+    for method in (method for method in methods_at(bits) if method in parsed.methods):
         for seed in parsed.seeds if METHODS[method].random else parsed.seeds[:1]:
             tables.fill(network, method, bits, seed, parsed.datasets)
 

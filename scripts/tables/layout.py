@@ -4,23 +4,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tables.methods import METHODS, PAPER_LOSS, row_key
+from tables.methods import METHODS, PAPER_LOSS, methods_at, row_key
 
 NOTE = """\
 PSNR of Y in dB (tvm_srq.metrics), by `scripts/reproduce_tables.py`. Calibration and finetuning use BSDS500's low-resolution
 pictures, no ground truth, and no test picture chooses anything. Our checkpoints are smaller than the paper's (EDSR of 16 blocks,
 x4), which are not public: its losses are beside ours for the ordering, not for their size. Rows with seeds are means over them,
 the spread (largest less smallest, Set5) in brackets. Integer codes were measured on the network as compiled for the host, free
-levels, which no integer kernel runs, in simulation."""
+levels, which no integer kernel runs, in simulation. The paper's finetuning trained on patches of
+{paper_patch} pixels (in the paper: 96). CPU seconds are without collecting statistics where a run before had cached them."""
 
 
 def table(rows: dict[str, dict], network: str, bits: int, datasets: Sequence[str], seeds: Sequence[int]) -> str:
-    """One network at one width: the rows that are there, in the order of METHODS."""
+    """One network at one width: the rows that are there, in the order of methods_at."""
     names = " | ".join(datasets)
     lines = [f"## {network}, W{bits}A{bits}", "", f"| method | {names} | loss on Set5 | paper's | seeds | CPU s |",
              "|---" * (len(datasets) + 5) + "|"]  # fmt: skip
     exact = rows.get(f"{network} float32", {})
-    for method in ["float32", *METHODS]:
+    for method in ["float32", *methods_at(bits)]:
         found = [row for seed in seeds if (row := rows.get(row_key(network, method, bits, seed))) is not None]
         found = [row for row in found if any(dataset in row for dataset in datasets)]
         if method == "float32" or not METHODS[method].random:

@@ -78,7 +78,7 @@ class Tables:
     def quantize(self, checkpoint: Path, path: Path, method: str, bits: int, seed: int) -> None:
         network, row = load_checkpoint(checkpoint), METHODS[method]
         folder = self.data / "datasets/calibration/BSDS500train100/LR_bicubic" / f"X{network.scale}"
-        settings = {**row.overrides, "seed": seed} | ({"weight_bits": bits, "activation_bits": bits} if row.widths else {})
+        settings = {**row.overrides, "seed": seed} | ({"weight_bits": bits, "activation_bits": bits} if row.bits is None else {})
         preset, progress = PRESETS[row.preset], Progress(f"{path}.resume")
         if isinstance(preset.schedule, PaperSchedule):
             schedule = replace(preset.schedule, patch=self.paper_patch, **row.schedule)

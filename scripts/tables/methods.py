@@ -14,14 +14,14 @@ class Method:
         preset: of tvm_srq.quant.presets; overrides: what differs from its settings.
         schedule: what differs from preset "paper"'s schedule.
         random: training makes it depend on the seed.
-        widths: False where bits are its own, whatever the table's.
+        bits: the only table that has it, None: all.
     """
 
     preset: str = "fast"
     overrides: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
     random: bool = False
-    widths: bool = True
+    bits: int | None = None
 
 
 METHODS = {
@@ -44,8 +44,8 @@ METHODS = {
     "+ finetuning (best)": Method("best", random=True),
     "upsamplers in range (fast)": Method(overrides={"upsamplers": "in-range"}),
     "upsamplers in range (default)": Method("default", {"upsamplers": "in-range"}, random=True),
-    "fast6, not finetuned": Method("fast", {"weight_bits": 6, "activation_bits": 6, "upsamplers": "in-range"}, widths=False),
-    "fast6": Method("fast6", random=True, widths=False),
+    "fast6, not finetuned": Method("fast", {"weight_bits": 6, "activation_bits": 6, "upsamplers": "in-range"}, bits=6),
+    "fast6": Method("fast6", random=True, bits=6),
 }
 # losses on Set5 against 32.10 dB: EDSR-baseline x4 at W4A4 (arXiv 2511.00682); the release's budget is b + 1 bits
 PAPER_LOSS = {
@@ -54,9 +54,14 @@ PAPER_LOSS = {
 }  # fmt: skip
 
 
+def methods_at(bits: int) -> list[str]:
+    """The rows of one width's table."""
+    return [name for name, method in METHODS.items() if method.bits in (None, bits)]
+
+
 def row_key(network: str, method: str, bits: int, seed: int) -> str:
     """Names a row in the results file."""
     if method == "float32":
         return f"{network} float32"
-    widths = f" W{bits}A{bits}" if METHODS[method].widths else ""
+    widths = f" W{bits}A{bits}" if METHODS[method].bits is None else ""
     return f"{network} {method}{widths}" + (f" seed {seed}" if METHODS[method].random else "")

@@ -52,7 +52,7 @@ def small_data(default_checkpoint, tmp_path):
 def test_rows_are_kept_with_their_networks_and_not_measured_again(small_data, monkeypatch, capsys):
     results, written = small_data / "results", small_data / "results.md"
     arguments = ["--networks", "tiny", "--datasets", "Tiny", "--results", str(results), "--markdown", str(written),
-                 "--methods", "min-max", "dual region, free, strict"]  # fmt: skip
+                 "--bits", "4", "--methods", "min-max", "dual region, free, strict"]  # fmt: skip
     monkeypatch.setenv("TVM_SRQ_DATA", str(small_data))
     monkeypatch.setattr(sys, "argv", ["reproduce_tables.py", *arguments])
     reproduce_tables.main()
