@@ -146,7 +146,8 @@ def transformed_class(weight: NDArray[np.int8], groups: int) -> int | None:
     """63 for weights of 4 bits, 127 where exact Winograd takes the kernels in int8, else None."""
     if weight.shape[2:] != (3, 3) or groups != 1:
         return None
-    return next((limit for limit in (9 * 7, INT8) if largest_transformed(weight.astype(np.int64)).max() <= limit), None)
+    largest = largest_transformed(weight.astype(np.int64)).max()
+    return next((limit for limit in (9 * 7, INT8) if largest <= limit), None)
 
 
 def rounded_up(value: int, classes: tuple[int, ...]) -> int:

@@ -65,6 +65,11 @@ def as_batch(picture: NDArray[np.uint8], network: Network) -> Tensor:
     return torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
 
 
+def grey_level(network: Network) -> float:
+    """What one of 255 grey levels is in the network's output."""
+    return (network.output_range[1] - network.output_range[0]) / 255.0
+
+
 def to_picture(output: Tensor, output_range: tuple[float, float]) -> Tensor:
     """Map a network's float output to 0..255 pixels, rounded half to even and clamped: uint8, same shape."""
     black, white = output_range

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network
+from tvm_srq.models.base import Network, grey_level
 from tvm_srq.quant.resume import Progress, Training
 from tvm_srq.quant.state_file import identity
 from tvm_srq.quant.trainable import TrainableConvolution, trainable_network, trained_spec
@@ -46,11 +46,11 @@ class Schedule:
     checks: int = 10
 
 
-def random_patches(pictures: list[Tensor], schedule: Schedule, generator: torch.Generator) -> Tensor:
-    """(pool, 3, patch, patch) from (1, 3, H, W) pictures; a smaller picture limits the side."""
-    side = min(schedule.patch, *(min(picture.shape[2:]) for picture in pictures))
+def random_patches(pictures: list[Tensor], side: int, count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3, side, side) from (1, 3, H, W) pictures; a smaller picture limits the side."""
+    side = min(side, *(min(picture.shape[2:]) for picture in pictures))
     patches = []
-    for _ in range(schedule.pool):
+    for _ in range(count):
         picture = pictures[int(torch.randint(len(pictures), (1,), generator=generator))]
         top, left = (int(torch.randint(length - side + 1, (1,), generator=generator)) for length in picture.shape[2:])
         patches.append(picture[:, :, top : top + side, left : left + side])
@@ -64,11 +64,6 @@ def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
         parameters = [getattr(layer, name) for layer in layers if getattr(layer, name).requires_grad]
         groups.append({"params": parameters, "lr": base * rate})
     return groups
-
-
-def grey_level(network: Network) -> float:
-    """What one of 255 grey levels is in the network's output."""
-    return (network.output_range[1] - network.output_range[0]) / 255.0
 
 
 @torch.no_grad()
@@ -131,7 +126,7 @@ def finetune(
         The best QuantSpec by held-out distance, and the distances measured, the starting point's first.
     """
     generator = torch.Generator().manual_seed(seed)
-    patches = random_patches(pictures, schedule, generator)
+    patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
     with torch.no_grad():
         wanted = torch.cat([network(chunk) for chunk in patches.split(16)])
         targets = [network(batch) for batch in held_out]

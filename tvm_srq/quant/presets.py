@@ -112,7 +112,7 @@ def quantize_as_the_paper(
     spec = quantize_network(network, folder, settings, statistics)
     pictures = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
     generator = torch.Generator().manual_seed(settings.seed)
-    patches = random_patches(pictures, Schedule(patch=schedule.patch, pool=PAPER_PATCHES), generator)
+    patches = random_patches(pictures, schedule.patch, PAPER_PATCHES, generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)
     trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule, progress)
     report_cost(time.perf_counter() - started)

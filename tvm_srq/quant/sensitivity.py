@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from tvm_srq.models.base import Network
+from tvm_srq.models.base import Network, grey_level
 from tvm_srq.quant.partial import PartialRunner
 from tvm_srq.quant.simulate import correcting_hook, quantizing_hook
 from tvm_srq.spec import LayerSpec, QuantSpec
@@ -65,7 +65,7 @@ def layer_errors(network: Network, spec: QuantSpec, batches: list[Tensor]) -> li
     targets = [network(batch) for batch in batches]
     begun = [runner.begin(batch) for batch in batches]
     states, position = [values for values, _ in begun], begun[0][1]
-    white = (network.output_range[1] - network.output_range[0]) / 255.0
+    white = grey_level(network)
     result = []
     for name, layer in tqdm(spec.layers.items(), "measuring layers", disable=None):
         convolution = network.get_submodule(name)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from tvm_srq.models.base import Network
 from tvm_srq.models.load import network_from_spec
-from tvm_srq.quant.finetune import Schedule, random_patches
+from tvm_srq.quant.finetune import random_patches
 from tvm_srq.quant.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
 from tvm_srq.quant.partial import PartialRunner, Values
 from tvm_srq.quant.plan import Plan, make_plan
@@ -89,7 +89,7 @@ def learn_rounding(
         The QuantSpec, and by unit the held-out squared distance of its outputs before and after, which never rises.
     """
     generator = torch.Generator().manual_seed(seed)
-    patches = random_patches(pictures, Schedule(patch=schedule.patch, pool=schedule.pool), generator)
+    patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
     batches = list(patches.split(schedule.batch))
     student = rounding_network(network, spec)
     exact, rounded = Walk(network, batches + held_out), Walk(student, batches + held_out)
