@@ -34,9 +34,9 @@ def test_the_layer_that_costs_least_for_what_it_saves_is_narrowed_first():
 
 def test_prices_of_size_and_time():
     plain, large = torch.nn.Conv2d(4, 8, 3), torch.nn.Conv2d(4, 8, 9)
-    assert price(plain, 4, CHOICES["W4A4"], "size") == 288 * 4
+    assert price(plain, 4, CHOICES["W4A6"], "size") == 288 * 4
     assert price(plain, 4, CHOICES["W8A8"], "cost") == 288 * 4 > price(plain, 4, CHOICES["W6A6"], "cost")
-    assert price(large, 4, CHOICES["W4A4"], "cost") == 2592 * 4
+    assert price(large, 4, CHOICES["W4A6"], "cost") == 2592 * 4
     assert input_scales(small_network())["tail.1"] == 2
 
 
@@ -48,6 +48,8 @@ def test_a_network_keeps_its_budget_of_weight_bits(pictures):
         layer.weight.size for layer in spec.layers.values()
     )
     assert len(set(bits.values())) > 1
+    # narrow weights save room, narrow activations nothing
+    assert all(layer.input is None or layer.input.bits >= 6 for layer in spec.layers.values())
 
 
 def test_a_wrong_budget_is_told(default_checkpoint, pictures, tmp_path, capsys):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tvm_srq.models.base import Network, grey_level
 from tvm_srq.quant.resume import Progress, Training
+from tvm_srq.quant.silhouettes import silhouettes
 from tvm_srq.quant.state_file import identity
 from tvm_srq.quant.trainable import TrainableConvolution, trainable_network, trained_spec
 from tvm_srq.quant.visible_error import logarithmic, squared_error
@@ -30,6 +31,7 @@ class Schedule:
     Attributes:
         steps: optimizer steps; 0 does nothing.
         batch: patches a step; ``patch``: their side in low-resolution pixels; ``pool``: different patches in all.
+        drawn: the share of them made into silhouettes (quant.silhouettes).
         margin: low-resolution pixels at a patch's border that do not count: zeros lie beyond them, not the picture.
         rate: multiplies the learning rates of ``RATES``, which fall to zero along a cosine.
         average: decay of the moving average of the trained values.
@@ -39,8 +41,9 @@ class Schedule:
     steps: int = 0
     batch: int = 2
     patch: int = 48
-    margin: int = 8
     pool: int = 512
+    drawn: float = 0.25
+    margin: int = 8
     rate: float = 1.0
     average: float = 0.98
     checks: int = 10
@@ -127,6 +130,8 @@ def finetune(
     """
     generator = torch.Generator().manual_seed(seed)
     patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
+    drawn = round(schedule.drawn * len(patches))
+    patches[:drawn] = silhouettes(patches[:drawn], network.pixel_range, generator)
     with torch.no_grad():
         wanted = torch.cat([network(chunk) for chunk in patches.split(16)])
         targets = [network(batch) for batch in held_out]
@@ -134,7 +139,7 @@ def finetune(
     now.measure(held_out, targets)
     edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
     white = grey_level(network)
-    origin = ["finetune 2", identity(network), spec, schedule, RATES, seed, patches, held_out]
+    origin = ["finetune 3", identity(network), spec, schedule, RATES, seed, patches, held_out]
     with (progress or Progress()).steps(now, schedule.steps, origin, "finetuning") as steps:
         for step in steps:
             chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)

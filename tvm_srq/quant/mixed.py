@@ -19,12 +19,12 @@ from tvm_srq.quant.plan import make_plan
 from tvm_srq.quant.policy import WINOGRAD_MAGNITUDE, Precision, Settings
 from tvm_srq.quant.sensitivity import layer_errors
 
-CHOICES = {  # widest first
+CHOICES = {  # widest first; activations of fewer than 6 bits would save neither size nor time
     "W8A8": Precision(8, 127, 8, None),
     "W6A6": Precision(6, 31, 6, WINOGRAD_MAGNITUDE),
-    "W4A4": Precision(4, 7, 4, WINOGRAD_MAGNITUDE),
-    "W3A3": Precision(3, 3, 3, WINOGRAD_MAGNITUDE),
-    "W2A2": Precision(2, 1, 2, WINOGRAD_MAGNITUDE),
+    "W4A6": Precision(4, 7, 6, WINOGRAD_MAGNITUDE),
+    "W3A6": Precision(3, 3, 6, WINOGRAD_MAGNITUDE),
+    "W2A6": Precision(2, 1, 6, WINOGRAD_MAGNITUDE),
 }
 WINOGRAD_COST = 0.55  # of a direct convolution's time, 64 channels on x86-64-v4 (tvm-srq benchmark --per-layer)
 
