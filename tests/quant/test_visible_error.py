@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tvm_srq.quant.visible_error import COLOUR, FLOOR, logarithmic, squared_error
+from tvm_srq.quant.visible_error import COLOUR, FLOOR, logarithmic, squared_error, visible_distance
 
 
 def test_grey_differences_count_in_full_and_colours_a_little():
@@ -24,3 +24,10 @@ def test_halving_any_picture_s_error_counts_the_same():
     small, large = torch.tensor([1.0, 64.0]), torch.tensor([2.0, 32.0])
     assert logarithmic(small).item() == pytest.approx(logarithmic(large).item(), abs=0.1)
     assert logarithmic(torch.zeros(3)).item() == pytest.approx(math.log(FLOOR))
+
+
+def test_the_distance_is_a_geometric_mean_in_squared_grey_levels():
+    targets = [torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 4, 5)]
+    outputs = [torch.full((1, 3, 2, 2), 0.02), torch.full((1, 3, 4, 5), 0.08)]
+    expected = math.sqrt((4 * (1 + COLOUR) + FLOOR) * (64 * (1 + COLOUR) + FLOOR))
+    assert visible_distance(outputs, targets, 0.01) == pytest.approx(expected)

@@ -18,7 +18,7 @@ from tvm_srq.quant.resume import Progress, Training
 from tvm_srq.quant.silhouettes import silhouettes
 from tvm_srq.quant.state_file import identity
 from tvm_srq.quant.trainable import TrainableConvolution, trainable_network, trained_spec
-from tvm_srq.quant.visible_error import logarithmic, squared_error
+from tvm_srq.quant.visible_error import logarithmic, squared_error, visible_distance
 from tvm_srq.spec import QuantSpec
 
 RATES = {"codes": 0.01, "log_steps": 0.003, "log_units": 0.001, "offset": 0.05}
@@ -71,10 +71,8 @@ def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
 
 @torch.no_grad()
 def distance(network: Network, batches: list[Tensor], targets: list[Tensor]) -> float:
-    """Distance to the full-precision outputs: the geometric mean of squared errors, in squared grey levels."""
-    white = grey_level(network)
-    errors = [squared_error((network(batch) - target) / white) for batch, target in zip(batches, targets, strict=True)]
-    return float(logarithmic(torch.cat(errors)).exp())
+    """To the full-precision outputs, as quant.visible_error."""
+    return visible_distance([network(batch) for batch in batches], targets, grey_level(network))
 
 
 @dataclass(kw_only=True)

@@ -4,6 +4,8 @@ PSNR is taken of the luma, and averaged over pictures in decibels: what counts i
 would be made of the busiest patches, where errors are large and hardly matter; smooth ones are what tells good networks apart.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,3 +24,13 @@ def squared_error(difference: Tensor) -> Tensor:
 def logarithmic(errors: Tensor) -> Tensor:
     """(N,) squared errors -> (): their logarithms' mean; its exponential is the errors' geometric mean."""
     return (errors + FLOOR).log().mean()
+
+
+def visible_distance(outputs: Sequence[Tensor], targets: Sequence[Tensor], grey_level: float) -> float:
+    """Geometric mean of the pictures' squared errors, in squared grey levels, of (N, 3, H, W) network outputs.
+
+    Args:
+        grey_level: what one of 255 is in them.
+    """
+    errors = [squared_error((output - target) / grey_level) for output, target in zip(outputs, targets, strict=True)]
+    return float(logarithmic(torch.cat(errors)).exp())
