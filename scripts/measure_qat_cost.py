@@ -15,12 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing
-from tvm_srq.metrics import psnr_y
+from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.models import load_checkpoint
 from tvm_srq.models.base import Network
 from tvm_srq.quant.learned_range import FORMS
@@ -110,8 +108,8 @@ def default_cell(network: Network, parsed: argparse.Namespace, data: Path) -> di
 
 
 def measured_psnr(spec: QuantSpec, scale: int, test: str, data: Path) -> float:
-    run = IntegerReference(spec)
-    return float(np.mean([psnr_y(run(low), high, scale) for _, low, high in pairs(find_dataset(test, str(data)), scale)]))
+    found = ((low, high) for _, low, high in pairs(find_dataset(test, str(data)), scale))
+    return mean_psnr_y(IntegerReference(spec), found, scale)
 
 
 def report(title: str, form: str, cell: dict[str, Any], default: dict[str, Any]) -> list[str]:

@@ -8,15 +8,17 @@ training that was ended goes on. ``--print`` only prints what is there.
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from tables.layout import NOTE, table
 from tables.measure import Tables
 from tables.methods import METHODS, methods_at
+from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=["edsr_r8f64_x2", "srresnet_bn8_x4"])
     parser.add_argument("--datasets", nargs="+", default=["Set5", "Set14", "B100"])
@@ -28,8 +30,15 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables here")
     parser.add_argument("--print", action="store_true", dest="only_print", help="measure nothing")
     parsed = parser.parse_args()
+    return guarded("reproduce_tables", lambda: reproduce(parsed))
+
+
+def reproduce(parsed: argparse.Namespace) -> None:
+    """Measure what is missing, and print all there is."""
+    if "TVM_SRQ_DATA" not in os.environ and not parsed.only_print:
+        raise UserError("TVM_SRQ_DATA is not set; set it to the folder that has datasets/ and weights/")
     parsed.results.mkdir(parents=True, exist_ok=True)
-    tables = Tables(parsed.results, Path(os.environ.get("TVM_SRQ_DATA", "data")), parsed.paper_patch)
+    tables = Tables(parsed.results, Path(os.environ.get("TVM_SRQ_DATA", "")), parsed.paper_patch)
     parts = [f"# Results\n\n{NOTE.format(paper_patch=parsed.paper_patch)}"]
     for network in parsed.networks:
         for bits in parsed.bits:
@@ -51,4 +60,4 @@ def measure(tables: Tables, network: str, bits: int, parsed: argparse.Namespace)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,7 +22,7 @@ from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.patches import draw_patches
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.files import replacing
-from tvm_srq.metrics import psnr_y
+from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.models import to_picture
 from tvm_srq.models.edsr import EDSR
 
@@ -57,11 +57,11 @@ def forward(network: EDSR, x: Tensor, low_precision: bool) -> Tensor:
 @torch.no_grad()
 def evaluate(network: EDSR, pairs: list) -> float:
     """Mean PSNR-Y in dB over (low, high) pictures."""
-    scores = [
-        psnr_y(to_picture(network(to_tensor(low[None])), network.output_range)[0].permute(1, 2, 0).numpy(), high, SCALE)
-        for low, high in pairs
-    ]
-    return float(np.mean(scores))
+
+    def upscale(low: np.ndarray) -> np.ndarray:
+        return to_picture(network(to_tensor(low[None])), network.output_range)[0].permute(1, 2, 0).numpy()
+
+    return mean_psnr_y(upscale, pairs, SCALE)
 
 
 def set5(data: Path) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tvm_srq import api
 from tvm_srq.data.pictures import write_picture
-from tvm_srq.metrics import luma, psnr_y, shave, ssim_y
+from tvm_srq.metrics import luma, mean_psnr_y, psnr_y, shave, ssim_y
 
 RANDOM = np.random.default_rng(0)
 FIRST = RANDOM.integers(0, 256, (40, 30, 3), dtype=np.uint8)
@@ -31,6 +31,11 @@ def test_psnr_of_a_known_difference():
     expected = 20 * np.log10(255 / (219 / 255))
     assert psnr_y(flat((100, 100, 100)), flat((101, 101, 101)), 4) == pytest.approx(expected, abs=1e-9)
     assert psnr_y(FIRST, FIRST, 2) == float("inf")
+
+
+def test_decibels_are_averaged_over_pictures():
+    pairs = [(flat((100, 100, 100)), flat((101, 101, 101))), (flat((100, 100, 100)), flat((110, 110, 110)))]
+    assert mean_psnr_y(lambda low: low, pairs, 1) == pytest.approx(np.mean([psnr_y(*pair, 1) for pair in pairs]))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -3,6 +3,8 @@
 Pictures are uint8; Y is ITU-R BT.601 studio-swing luma; a border of ``scale`` pixels is shaved.
 """
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -31,6 +33,14 @@ def psnr_y(picture: NDArray[np.uint8], reference: NDArray[np.uint8], scale: int)
     difference = shave(luma(picture) - luma(reference), scale)
     error = float(np.mean(difference**2))
     return float("inf") if error == 0 else 10.0 * float(np.log10(255.0**2 / error))
+
+
+def mean_psnr_y(
+    upscale: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], pairs: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
+    scale: int,
+) -> float:  # fmt: skip
+    """A network's mean PSNR-Y in dB over (low, high) pictures, (H, W, 3) and (scale * H, scale * W, 3) uint8."""
+    return float(np.mean([psnr_y(upscale(low), high, scale) for low, high in pairs]))
 
 
 def ssim_y(picture: NDArray[np.uint8], reference: NDArray[np.uint8], scale: int) -> float:

@@ -13,7 +13,7 @@ from tables.methods import METHODS, row_key
 from tvm_srq import api
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.files import replacing
-from tvm_srq.metrics import psnr_y
+from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.models import load_checkpoint
 from tvm_srq.quant.policy import Settings
 from tvm_srq.quant.presets import PRESETS, quantize_as_the_paper, quantize_by_preset
@@ -57,7 +57,7 @@ class Tables:
             run, row["executor"] = self.quantized(key, checkpoint, method, bits, seed, row)
         for dataset in missing:
             found = pairs(find_dataset(dataset, str(self.data)), scale)
-            row[dataset] = float(np.mean([psnr_y(run(low), high, scale) for _, low, high in found]))
+            row[dataset] = mean_psnr_y(run, ((low, high) for _, low, high in found), scale)
             self.save()
         print(key, *(f"{row[dataset]:.3f}" for dataset in datasets), row["executor"], flush=True)
 

@@ -33,6 +33,13 @@ def test_seeds_are_averaged_and_the_paper_s_losses_stand_beside_ours():
     ]
 
 
+def test_data_that_are_not_there_are_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TVM_SRQ_DATA", raising=False)
+    monkeypatch.setattr(sys, "argv", ["reproduce_tables.py", "--results", str(tmp_path / "results")])
+    assert reproduce_tables.main() == 2 and "TVM_SRQ_DATA is not set" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.fixture
 def small_data(default_checkpoint, tmp_path):
     """A checkpoint named as a ``.pt``, a calibration folder and one test picture, laid out as TVM_SRQ_DATA is."""
