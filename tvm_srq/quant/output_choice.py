@@ -3,7 +3,10 @@
 The inputs of the upsampler and of the last convolution have outliers that carry colour: least squares on the
 tensor clips them, the full range starves the rest. Which is right differs by layer, so candidates are tried one
 by one in the float network, and the one whose output is nearest to the full-precision output on held-out
-calibration pictures wins, as PSNR will see it (quant.visible_error). No ground truth is used.
+calibration pictures wins. No ground truth is used.
+
+Squares are what counts here, not what PSNR sees (quant.visible_error), which forgives the busy crops and clips too much: with
+upsamplers in range that gains 0.05 dB on EDSR and loses 0.32 on SRResNet.
 """
 
 from dataclasses import replace
@@ -11,14 +14,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network, grey_level
 from tvm_srq.quant.equalize import STRENGTHS, Fit, equalized_weights, factors
 from tvm_srq.quant.observers import Observer
 from tvm_srq.quant.partial import PartialRunner, Values
 from tvm_srq.quant.policy import Precision
 from tvm_srq.quant.simulate import fake_quantize
 from tvm_srq.quant.uniform import fit_least_squares, ranged_quantizer
-from tvm_srq.quant.visible_error import visible_distance
 
 RANGES = (1.2, 0.9, 0.8)  # of the calibrated extremes
 
@@ -52,7 +53,7 @@ class OutputChooser:
     """
 
     @torch.no_grad()
-    def __init__(self, network: Network, batches: list[Tensor]):
+    def __init__(self, network: nn.Module, batches: list[Tensor]):
         self.network, self.runner = network, PartialRunner(network)
         self.targets = [network(batch) for batch in batches]
         self.values: list[Values] = []
@@ -62,7 +63,7 @@ class OutputChooser:
 
     @torch.no_grad()
     def choose(self, name: str, fits: list[Fit]) -> Fit:
-        """The fit with the least visible output error when only layer ``name`` is quantized; ``name`` in graph order."""
+        """The fit with the least squared output error when only layer ``name`` is quantized; ``name`` in graph order."""
         position = self.runner.position[name]
         self.values = [self.runner.advance(values, self.position, position) for values in self.values]
         self.position = position
@@ -81,4 +82,4 @@ class OutputChooser:
         finally:
             hook.remove()
             convolution.weight.data = exact
-        return visible_distance(outputs, self.targets, grey_level(self.network))
+        return sum(float(((a - b) ** 2).mean()) for a, b in zip(outputs, self.targets, strict=True)) / len(outputs)
