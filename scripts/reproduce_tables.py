@@ -20,7 +20,8 @@ from tvm_srq.files import replacing
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=["edsr_r8f64_x2", "srresnet_bn8_x4"])
+    parser.add_argument("--networks", nargs="+", default=["edsr_r8f64_x2", "srresnet_bn8_x4", "edsr_r6f32_x2"],
+                        help="in the data's weights, or the bundled edsr_r6f32_x2")  # fmt: skip
     parser.add_argument("--datasets", nargs="+", default=["Set5", "Set14", "B100"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--bits", type=int, nargs="+", default=[4, 6], help="of weights and activations")

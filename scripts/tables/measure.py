@@ -23,6 +23,7 @@ from tvm_srq.spec_file import load_spec, save_spec
 from tvm_srq.tuning.host import host_target
 
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+BUNDLED = Path(api.__file__).parent / "assets"
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Tables:
         missing = [dataset for dataset in datasets if dataset not in row]
         if not missing:
             return
-        checkpoint = self.data / "weights" / f"{network}.pt"
+        checkpoint = self.checkpoint(network)
         scale = load_checkpoint(checkpoint).scale
         if method == "float32":
             run, row["executor"] = api.load_upscaler(checkpoint)[::2]
@@ -60,6 +61,11 @@ class Tables:
             row[dataset] = mean_psnr_y(run, ((low, high) for _, low, high in found), scale)
             self.save()
         print(key, *(f"{row[dataset]:.3f}" for dataset in datasets), row["executor"], flush=True)
+
+    def checkpoint(self, network: str) -> Path:
+        """Of the bundled network, or in the data's weights."""
+        bundled = BUNDLED / f"{network}.safetensors"
+        return bundled if bundled.is_file() else self.data / "weights" / f"{network}.pt"
 
     def quantized(self, key: str, checkpoint: Path, method: str, bits: int, seed: int, row: dict) -> tuple[Upscaler, str]:
         """The row's network, quantized unless its file is there, and compiled if integers can run it."""

@@ -8,6 +8,7 @@ import pytest
 
 import reproduce_tables
 from tables.layout import table
+from tables.measure import Tables
 from tables.methods import METHODS, PAPER_LOSS, row_key
 from tvm_srq.data.pictures import write_picture
 
@@ -38,6 +39,12 @@ def test_data_that_are_not_there_are_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["reproduce_tables.py", "--results", str(tmp_path / "results")])
     assert reproduce_tables.main() == 2 and "TVM_SRQ_DATA is not set" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+def test_the_bundled_network_is_found_without_data(default_checkpoint, tmp_path):
+    tables = Tables(tmp_path, tmp_path / "data", 48)
+    assert tables.checkpoint(default_checkpoint.stem) == default_checkpoint
+    assert tables.checkpoint("edsr_r8f64_x2") == tmp_path / "data/weights/edsr_r8f64_x2.pt"
 
 
 @pytest.fixture
