@@ -12,8 +12,9 @@ environment: .venv/ready
 	$(BIN)/pip install --quiet --no-deps -e .
 	touch .venv/ready
 
+# a file's tests share what they compile, so a file stays in one process; PyTorch's threads would crowd the processes
 test: environment
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: environment
 	$(BIN)/ruff check .

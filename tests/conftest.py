@@ -1,6 +1,7 @@
 """Shared fixtures: the folder of real weights and pictures, and the bundled network."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,13 @@ def statistics_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TVM_SRQ_CACHE", str(tmp_path_factory.mktemp("statistics")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Commands under test hear Ctrl-C even where a shell started pytest in the background, deaf to it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
