@@ -46,7 +46,7 @@ def reproduce(parsed: argparse.Namespace) -> None:
             if not parsed.only_print:
                 measure(tables, network, bits, parsed)
             parts.append(table(tables.rows, network, bits, parsed.datasets, parsed.seeds))
-    text = "\n\n".join(parts) + "\n"
+    text = "\n\n".join(filter(None, parts)) + "\n"
     print(text)
     if parsed.markdown is not None:
         with replacing(parsed.markdown) as temporary:

@@ -18,19 +18,22 @@ whichever processor the run had: finetuning takes a third of the time on one wit
 
 
 def table(rows: dict[str, dict], network: str, bits: int, datasets: Sequence[str], seeds: Sequence[int]) -> str:
-    """One network at one width: the rows that are there, in the order of methods_at."""
+    """One network at one width: the rows that are there, in the order of methods_at; empty where no method was measured."""
     names = " | ".join(datasets)
-    lines = [f"## {network}, W{bits}A{bits}", "", f"| method | {names} | loss on Set5 | paper's | seeds | CPU s |",
+    head = [f"## {network}, W{bits}A{bits}", "", f"| method | {names} | loss on Set5 | paper's | seeds | CPU s |",
              "|---" * (len(datasets) + 5) + "|"]  # fmt: skip
     exact = rows.get(f"{network} float32", {})
-    for method in ["float32", *methods_at(bits)]:
+    if exact:
+        head.append(line("float32", [exact], datasets, exact, bits))
+    lines = []
+    for method in methods_at(bits):
         found = [row for seed in seeds if (row := rows.get(row_key(network, method, bits, seed))) is not None]
         found = [row for row in found if any(dataset in row for dataset in datasets)]
-        if method == "float32" or not METHODS[method].random:
+        if not METHODS[method].random:
             found = found[:1]
         if found:
             lines.append(line(method, found, datasets, exact, bits))
-    return "\n".join(lines)
+    return "\n".join(head + lines) if lines else ""
 
 
 def line(method: str, found: list[dict], datasets: Sequence[str], exact: dict, bits: int) -> str:

@@ -32,6 +32,7 @@ def test_seeds_are_averaged_and_the_paper_s_losses_stand_beside_ours():
         "| min-max | 36.500 | 1.500 | 5.27 |  | 3 |",
         "| + finetuning (default) | 37.600 | 0.400 (0.200) |  | 2 | 100 |",
     ]
+    assert table(rows, "n", 8, ["Set5"], [0, 1]) == ""  # float32 alone
 
 
 def test_data_that_are_not_there_are_told(tmp_path, monkeypatch, capsys):
