@@ -33,8 +33,6 @@ def statistics_folder(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def interruptible():
     """Commands under test hear Ctrl-C even where a shell started pytest in the background, deaf to it."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -252,10 +252,7 @@ def test_a_command_interrupted_from_outside_goes_on(checkpoint, pictures, tmp_pa
     command = [sys.executable, "-c", code, "quantize", str(checkpoint), "--calibration", str(pictures), "--preset", "default",
                "--finetune-steps", "60", "-o"]  # fmt: skip
     kept = tmp_path / "net.srq.resume"
-    process = subprocess.Popen(
-        [*command, str(tmp_path / "net.srq")], stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    process = subprocess.Popen([*command, str(tmp_path / "net.srq")], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not kept.exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
