@@ -21,10 +21,10 @@ from tvm_srq.files import replacing
 from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.models import load_checkpoint
 from tvm_srq.models.base import Network
-from tvm_srq.quant.learned_range import FORMS
-from tvm_srq.quant.policy import Settings
-from tvm_srq.quant.presets import quantize_by_preset
-from tvm_srq.quant.qat import PUBLISHED_STEPS, AwareSchedule, training
+from tvm_srq.quant.baselines.learned_range import FORMS
+from tvm_srq.quant.baselines.qat import PUBLISHED_STEPS, AwareSchedule, training
+from tvm_srq.quant.policy.presets import quantize_by_preset
+from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec import QuantSpec
 

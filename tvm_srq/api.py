@@ -21,14 +21,14 @@ Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", **settings: Any) -> None:
-    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.presets.quantize_by_preset.
+    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
 
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
     """
     from tvm_srq.models import load_checkpoint
-    from tvm_srq.quant.presets import quantize_by_preset
-    from tvm_srq.quant.resume import Progress
+    from tvm_srq.quant.policy.presets import quantize_by_preset
+    from tvm_srq.quant.training.resume import Progress
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
@@ -40,7 +40,7 @@ def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path
 def analyze(checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path) -> str:
     """What a ``.srq`` costs its checkpoint, layer by layer: a table, and plots in the folder ``output``."""
     from tvm_srq.models import load_checkpoint
-    from tvm_srq.quant import analysis
+    from tvm_srq.quant.reports import analysis
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))

@@ -9,10 +9,10 @@ from tables.methods import METHODS, PAPER_LOSS, methods_at, row_key
 NOTE = """\
 PSNR of Y in dB (tvm_srq.metrics), by `scripts/reproduce_tables.py`. Calibration and finetuning use BSDS500's low-resolution
 pictures, no ground truth, and no run looks at a test picture. One was looked at in between: that finetuning draws patches
-(quant.silhouettes) came of Set14's ppt3, a slide, losing most. Our checkpoints are smaller than the paper's (EDSR of 16 blocks,
-x4), which are not public: its losses are beside ours for the ordering, not for their size. Rows with seeds are means over them,
-the spread (largest less smallest, Set5) in brackets. Integer codes were measured on the network as compiled for the host, free
-levels, which no integer kernel runs, in simulation. The paper's finetuning trained on patches of
+(quant.training.silhouettes) came of Set14's ppt3, a slide, losing most. Our checkpoints are smaller than the paper's (EDSR of 16
+blocks, x4), which are not public: its losses are beside ours for the ordering, not for their size. Rows with seeds are means
+over them, the spread (largest less smallest, Set5) in brackets. Integer codes were measured on the network as compiled for the
+host, free levels, which no integer kernel runs, in simulation. The paper's finetuning trained on patches of
 {paper_patch} pixels (in the paper: 96). CPU seconds are without collecting statistics where a run before had cached them, and of
 whichever processor the run had: finetuning takes a third of the time on one with AVX-512 and bfloat16."""
 

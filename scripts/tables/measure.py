@@ -15,10 +15,10 @@ from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.files import replacing
 from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.quant.policy import Settings
-from tvm_srq.quant.presets import PRESETS, quantize_as_the_paper, quantize_by_preset
-from tvm_srq.quant.resume import Progress
-from tvm_srq.quant.sensitivity_aware import PaperSchedule
+from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule
+from tvm_srq.quant.policy.presets import PRESETS, quantize_as_the_paper, quantize_by_preset
+from tvm_srq.quant.policy.settings import Settings
+from tvm_srq.quant.training.resume import Progress
 from tvm_srq.spec_file import load_spec, save_spec
 from tvm_srq.tuning.host import host_target
 

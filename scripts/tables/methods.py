@@ -11,7 +11,7 @@ class Method:
     """One row.
 
     Attributes:
-        preset: of tvm_srq.quant.presets; overrides: what differs from its settings.
+        preset: of tvm_srq.quant.policy.presets; overrides: what differs from its settings.
         schedule: what differs from preset "paper"'s schedule.
         random: training makes it depend on the seed.
         bits: the only table that has it, None: all.

@@ -7,8 +7,8 @@ from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.quant.calibrate import Settings, quantize_network
-from tvm_srq.quant.presets import quantize_by_preset
+from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
+from tvm_srq.quant.policy.presets import quantize_by_preset
 from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec_file import load_spec, save_spec
 

@@ -1,0 +1,1 @@
+"""Methods to compare with: the paper's own, and quantization-aware training."""

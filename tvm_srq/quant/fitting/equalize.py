@@ -1,0 +1,87 @@
+"""Per-channel equalization: channels of very different ranges share one integer grid.
+
+Channel c of a convolution's input is divided by a factor before it is quantized, and the factor goes into the
+weights (cross-layer equalization, Nagel et al., ICCV 2019; SmoothQuant, Xiao et al., ICML 2023). It costs nothing at run
+time: the producing convolution's multipliers are per channel anyway. Strength 0 leaves the channels alone, strength 1
+gives all of them the same range and all the unevenness to the weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_srq.quant.policy.settings import Precision
+from tvm_srq.quant.quantizers.dual_region import fit_aligned
+from tvm_srq.quant.quantizers.uniform import quantize
+from tvm_srq.quant.quantizers.weights import quantize_weights
+from tvm_srq.quant.statistics.observers import Observer
+from tvm_srq.spec import GridQuantizer, per_weight
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one convolution is quantized, and the squared error of its output that is to be expected.
+
+    Attributes:
+        quantizer: of the equalized input.
+        equalization: (I,) float32.
+        weight: (O, I / groups, kh, kw) int8 codes; ``scale``: (O,) float32.
+        error: per output pixel, summed over channels, errors of different inputs taken as independent.
+        zero_point: (I,) int16 (quant.quantizers.zero_points), or None for zeros.
+    """
+
+    quantizer: GridQuantizer
+    equalization: NDArray[np.float32]
+    weight: NDArray[np.int8]
+    scale: NDArray[np.float32]
+    error: float
+    zero_point: NDArray[np.int16] | None = None
+
+
+def factors(observer: Observer, strength: float) -> NDArray[np.float32]:
+    """(C,) float32 factors, the largest channel's 1: ranges to the power of ``strength``."""
+    ranges = observer.ranges()
+    return ((ranges / ranges.max()) ** strength).astype(np.float32)
+
+
+def equalized_weights(
+    weight: NDArray[np.float32], equalization: NDArray[np.float32], power: NDArray[np.float64], precision: Precision
+) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
+    """Codes and scales of the weights with the factors folded in, and the output error they make.
+
+    Args:
+        power: (I,) mean square of the input's channels.
+    """
+    folded = weight * per_weight(equalization, weight.shape)
+    importance = per_weight(power / equalization.astype(np.float64) ** 2, weight.shape)
+    codes, scale = quantize_weights(folded, precision.weight_magnitude, importance, precision.winograd)
+    difference = codes.astype(np.float64) * scale.reshape(-1, 1, 1, 1) - folded
+    return codes, scale, float((importance * difference**2).sum())
+
+
+def sensitivity_to_channels(weight: NDArray[np.float32], channels: int) -> NDArray[np.float64]:
+    """(I,) squared error of the output for a unit of squared error in each input channel: sums of squared weights."""
+    squares = (weight.astype(np.float64) ** 2).sum((2, 3))
+    groups = channels // weight.shape[1]
+    return squares.reshape(groups, -1, weight.shape[1]).sum(1).reshape(-1)
+
+
+def fit_equalized(observer: Observer, weight: NDArray[np.float32], precision: Precision, strength: float) -> Fit:
+    """Quantize a convolution's input (dual region, least squares) and weights at one equalization strength."""
+    equalization = factors(observer, strength)
+    divided = observer.divided(equalization)
+    gain = sensitivity_to_channels(weight, len(equalization)) * equalization.astype(np.float64) ** 2
+    magnitude = precision.activation_magnitude
+    quantizer = fit_aligned(divided, precision.activation_bits, magnitude=magnitude, importance=gain)
+    codes, scale, error = equalized_weights(weight, equalization, observer.power, precision)
+    samples = np.concatenate(divided.samples, 1).astype(np.float64)
+    error += float(gain @ ((quantize(samples, quantizer) - samples) ** 2).mean(1))
+    return Fit(quantizer, equalization, codes, scale, error)
+
+
+def fit_best_strength(observer: Observer, weight: NDArray[np.float32], precision: Precision) -> Fit:
+    """The strength of least expected output error."""
+    return min((fit_equalized(observer, weight, precision, s) for s in STRENGTHS), key=lambda fit: fit.error)

@@ -1,0 +1,130 @@
+"""What to quantize how far: the settings, and each layer's precision under them."""
+
+from dataclasses import dataclass, field, replace
+
+from torch import nn
+
+from tvm_srq.errors import UserError
+from tvm_srq.models.base import Network
+from tvm_srq.quant.plan import PICTURE, Plan
+from tvm_srq.winograd_range import MOST_BITS
+
+QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
+GRIDS = ("aligned", "free")
+BUDGETS = ("strict", "release")
+UPSAMPLERS = ("edge", "body", "in-range")
+ROUNDINGS = ("feedback", "nearest", "learned")
+WINOGRAD_MAGNITUDE = 31  # sums of four decoded values stay within int8 (docs/numerics.md)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to quantize.
+
+    Attributes:
+        weight_bits, activation_bits: 2..8, for the body.
+        edge_bits: for the head, the upsampler and the last convolution (the paper's layer policy).
+        quantizer: one of ``QUANTIZERS``.
+        grid: "aligned" runs in integers; "free" is the paper's own form, simulation only.
+        level_budget: "strict" fits b-bit codes; "release" is the authors' b + 1.
+        pictures: at most this many calibration pictures, evenly chosen.
+        seed: of the random sample of activations.
+        equalize: per-channel factors on activations, their inverse on weights (dual region on the aligned grid only).
+        zero_points: per-channel zero points for codes of 6 bits and more (where channels are equalized).
+        rounding: of weights: "feedback" lets errors cancel in the output (quant.fitting.rounding), "learned" goes on from
+            there unit by unit (quant.fitting.units; integer grids only), or "nearest".
+        upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
+            exact Winograd takes, weights and activations of 6 bits. That runs as fast as 4 bits.
+        weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
+        activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
+            within 31 run on the Winograd kernels as fast as those of 4 bits.
+        precisions: widths of single layers that differ from the policy's, as (fields of :class:`Precision`) by name.
+    """
+
+    weight_bits: int = 4
+    activation_bits: int = 4
+    edge_bits: int = 8
+    quantizer: str = "dual-region"
+    grid: str = "aligned"
+    level_budget: str = "strict"
+    pictures: int = 24
+    seed: int = 0
+    equalize: bool = True
+    zero_points: bool = True
+    rounding: str = "feedback"
+    upsamplers: str = "edge"
+    weight_magnitude: int | None = None
+    activation_magnitude: int | None = None
+    precisions: dict[str, tuple] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("weight_bits", "activation_bits", "edge_bits"):
+            if not 2 <= getattr(self, name) <= 8:
+                raise UserError(f"{name.replace('_', ' ')} must be 2 to 8, not {getattr(self, name)}")
+        choices = (("quantizer", QUANTIZERS), ("grid", GRIDS), ("level_budget", BUDGETS), ("upsamplers", UPSAMPLERS),
+                   ("rounding", ROUNDINGS))  # fmt: skip
+        for name, known in choices:
+            if getattr(self, name) not in known:
+                raise UserError(f"{name.replace('_', ' ')} {getattr(self, name)!r} is none of {', '.join(known)}")
+        if self.rounding == "learned" and self.grid != "aligned":
+            raise UserError("learned rounding is for integer grids only; use --grid aligned or --rounding feedback")
+        top = 2 ** (self.weight_bits - 1) - 1
+        if self.weight_magnitude is not None and not 1 <= self.weight_magnitude <= top:
+            raise UserError(f"weight magnitude must be 1 to {top} at {self.weight_bits} bits, not {self.weight_magnitude}")
+        if self.activation_magnitude is not None and not 1 <= self.activation_magnitude <= 127:
+            raise UserError(f"activation magnitude must be 1 to 127, not {self.activation_magnitude}")
+
+    @property
+    def equalizes(self) -> bool:
+        return self.equalize and self.quantizer == "dual-region" and self.grid == "aligned"
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One layer's widths.
+
+    Attributes:
+        weight_bits: width the weight codes are packed to; ``weight_magnitude``: the largest of them.
+        activation_bits: width of the input's codes; ``activation_magnitude``: their largest |m|, None for any.
+        winograd: whether the weights are kept where exact Winograd takes them in int8 (tvm_srq.winograd_range).
+    """
+
+    weight_bits: int
+    weight_magnitude: int
+    activation_bits: int
+    activation_magnitude: int | None
+    winograd: bool = False
+
+    @property
+    def in_range(self) -> bool:
+        """Whether exact Winograd in int8 can serve it (kernels of 5 and 6 bits are kept where it takes them)."""
+        magnitude = self.activation_magnitude
+        return self.weight_bits <= MOST_BITS and magnitude is not None and magnitude <= WINOGRAD_MAGNITUDE
+
+
+IN_RANGE = Precision(6, 31, 6, WINOGRAD_MAGNITUDE)
+
+
+def precision_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
+    """The precision of one convolution."""
+    precision = widths_of(name, network, plan, settings)
+    convolution = network.get_submodule(name)
+    assert isinstance(convolution, nn.Conv2d)
+    served = convolution.kernel_size == (3, 3) and convolution.groups == 1 and settings.grid == "aligned"
+    return replace(precision, winograd=served and precision.in_range)
+
+
+def widths_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
+    """The precision of one convolution by its place in the network."""
+    if name in settings.precisions:
+        return Precision(*settings.precisions[name])
+    ends = plan.steps[name].source == PICTURE or name == plan.last
+    if name in network.edge_layers and (ends or settings.upsamplers == "edge"):
+        return Precision(settings.edge_bits, 2 ** (settings.edge_bits - 1) - 1, settings.edge_bits, None)
+    if name in network.edge_layers and not ends and settings.upsamplers == "in-range":
+        return IN_RANGE
+    magnitude = settings.activation_magnitude
+    if magnitude is None and settings.activation_bits < 7:
+        magnitude = WINOGRAD_MAGNITUDE
+    weight_magnitude = settings.weight_magnitude or 2 ** (settings.weight_bits - 1) - 1
+    return Precision(settings.weight_bits, weight_magnitude, settings.activation_bits, magnitude)

@@ -1,0 +1,1 @@
+"""Quantizers of activations and weights, and how each is fitted to what was seen."""

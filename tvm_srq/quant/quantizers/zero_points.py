@@ -1,0 +1,110 @@
+"""Uniform codes that every input channel uses in full: a range of its own, by a factor and a zero point per channel.
+
+Channels differ in size and in sign: behind a ReLU all are positive, elsewhere many nearly are. With one zero point such a channel
+leaves half of the codes unused, which costs a bit. A factor (quant.fitting.equalize) and a zero point per channel are free at
+run time: the convolution that makes the codes requantizes by channel anyway, and what zero points add to the next one's sums is
+a constant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, equalized_weights, sensitivity_to_channels
+from tvm_srq.quant.fitting.output_choice import OutputChooser
+from tvm_srq.quant.policy.settings import Precision
+from tvm_srq.quant.statistics.observers import SMALLEST_SHARE, Observer
+from tvm_srq.spec import GridQuantizer
+
+SHARES = (1.0, 1.2, 1.1, 0.9, 0.8, 0.7, 0.6)  # of the calibrated extremes
+FEWEST_BITS = 6  # narrower codes are dual regions, which lie around zero
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """(C,) float64 ends of every channel's range, zero within; ``width`` is kept away from zero."""
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    @property
+    def width(self) -> NDArray[np.float64]:
+        width = self.upper - self.lower
+        return np.maximum(width, SMALLEST_SHARE * max(width.max(), 1e-6))
+
+
+def ranges(observer: Observer, share: float) -> Ranges:
+    """A share of the calibrated extremes."""
+    lower, upper = np.minimum(observer.minima, 0), np.maximum(observer.maxima, 0)
+    return Ranges(share * lower.astype(np.float64), share * upper.astype(np.float64))
+
+
+def code_ends(precision: Precision) -> tuple[int, int]:
+    """Lowest and highest decoded value: as many around zero as bits and magnitude allow."""
+    most = precision.activation_magnitude
+    count = 2**precision.activation_bits if most is None else min(2**precision.activation_bits, 2 * most + 1)
+    return -(count // 2), count - 1 - count // 2
+
+
+def place(
+    channels: Ranges, precision: Precision, strength: float
+) -> tuple[GridQuantizer, NDArray[np.float32], NDArray[np.int16]]:
+    """Quantizer, factors and zero points. Strength 1: every channel fills all codes; 0: all have the widest channel's step.
+
+    A channel that is narrower than the codes lies in their middle; one with no negative values starts at the lowest code, so
+    that clipping is its ReLU.
+    """
+    low, high = code_ends(precision)
+    width = channels.width
+    factors = ((width / width.max()) ** strength).astype(np.float32)
+    step = float(np.float32(width.max() / (high - low)))
+    below, above = -channels.lower / (step * factors), channels.upper / (step * factors)
+    spare = np.where(below > 0, np.maximum(high - low - below - above, 0) / 2, 0)
+    zero_point = np.clip(np.rint(low + below + spare), low, high).astype(np.int16)
+    levels = np.arange(low, high + 1, dtype=np.int16)
+    return GridQuantizer(precision.activation_bits, step, low, levels), factors, zero_point
+
+
+def fit_placed(
+    observer: Observer, weight: NDArray[np.float32], precision: Precision, strength: float, shares: Sequence[float]
+) -> list[Fit]:
+    """One fit for each share of the calibrated extremes, weights quantized, with the output error to be expected."""
+    fits: list[Fit] = []
+    gain = sensitivity_to_channels(weight, len(observer.minima))
+    samples = np.concatenate(observer.samples, 1).astype(np.float64)
+    for share in shares:
+        quantizer, factors, zero_point = place(ranges(observer, share), precision, strength)
+        if not fits:  # factors do not depend on the share
+            codes, scale, error = equalized_weights(weight, factors, observer.power, precision)
+        difference = quantized(samples, quantizer, factors, zero_point) - samples
+        expected = error + float(gain @ (difference**2).mean(1))
+        fits.append(Fit(quantizer, factors, codes, scale, expected, zero_point))
+    return fits
+
+
+def quantized(
+    samples: NDArray, quantizer: GridQuantizer, factors: NDArray[np.float32], zero_point: NDArray[np.int16]
+) -> NDArray[np.float64]:
+    """(C, n) values, quantized and decoded."""
+    steps = (quantizer.step * factors.astype(np.float64))[:, None]
+    zeros = zero_point.astype(np.float64)[:, None]
+    return np.clip(np.rint(samples / steps), quantizer.low - zeros, quantizer.high - zeros) * steps
+
+
+def fit_edge_layer(
+    name: str, observer: Observer, weight: NDArray[np.float32], precision: Precision, chooser: OutputChooser
+) -> Fit:
+    """Strength, then share, of least output error on held-out pictures."""
+    first = [fit_placed(observer, weight, precision, strength, SHARES[:1])[0] for strength in STRENGTHS]
+    chosen = chooser.choose(name, first)
+    strength = next(s for s, fit in zip(STRENGTHS, first) if fit.equalization is chosen.equalization)
+    return chooser.choose(name, fit_placed(observer, weight, precision, strength, SHARES))
+
+
+def fit_best_placed(observer: Observer, weight: NDArray[np.float32], precision: Precision) -> Fit:
+    """Strength and share of least expected output error."""
+    fits = [fit for strength in STRENGTHS for fit in fit_placed(observer, weight, precision, strength, SHARES)]
+    return min(fits, key=lambda fit: fit.error)
+

@@ -1,0 +1,1 @@
+"""What quantization costs, layer by layer, in figures and plots."""

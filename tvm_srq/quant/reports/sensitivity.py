@@ -1,0 +1,82 @@
+"""Which layer costs how much: the float network with one layer quantized at a time, by the distance of its output.
+
+The paper judges layers by the deviation of their feature maps; here it is measured what quantizing one does to the picture.
+Distances of single layers nearly add up to the whole network's, so they say where bits are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tvm_srq.models.base import Network, grey_level
+from tvm_srq.quant.fitting.partial import PartialRunner
+from tvm_srq.quant.simulate import correcting_hook, quantizing_hook
+from tvm_srq.spec import LayerSpec, QuantSpec
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """Mean squared distances of the output, in squared 8-bit grey levels, with parts of one layer quantized.
+
+    Attributes:
+        name: of the convolution.
+        input: its input alone; ``weight``: its weights alone; ``both``: the layer as it will be.
+    """
+
+    name: str
+    input: float
+    weight: float
+    both: float
+
+
+@contextmanager
+def quantized_layer(convolution: nn.Conv2d, layer: LayerSpec, inputs: bool = True, weights: bool = True) -> Iterator[None]:
+    """A float convolution computes what a quantized one would, for a while."""
+    exact, hooks = convolution.weight.data, []
+    if inputs and layer.input is not None:
+        hooks.append(convolution.register_forward_pre_hook(quantizing_hook(layer)))
+    if weights:
+        convolution.weight.data = torch.tensor(layer.real_weight)
+        if layer.correction is not None:
+            hooks.append(convolution.register_forward_hook(correcting_hook(layer.correction)))
+    try:
+        yield
+    finally:
+        convolution.weight.data = exact
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def layer_errors(network: Network, spec: QuantSpec, batches: list[Tensor]) -> list[LayerError]:
+    """Errors of every layer, in execution order.
+
+    Args:
+        batches: (1, 3, H, W) network inputs.
+    """
+    runner = PartialRunner(network)
+    targets = [network(batch) for batch in batches]
+    begun = [runner.begin(batch) for batch in batches]
+    states, position = [values for values, _ in begun], begun[0][1]
+    white = grey_level(network)
+    result = []
+    for name, layer in tqdm(spec.layers.items(), "measuring layers", disable=None):
+        convolution = network.get_submodule(name)
+        assert isinstance(convolution, nn.Conv2d)
+        states = [runner.advance(values, position, runner.position[name]) for values in states]
+        position = runner.position[name]
+        errors = []
+        for inputs, weights in ((True, False), (False, True), (True, True)):
+            with quantized_layer(convolution, layer, inputs, weights):
+                outputs = [runner.finish(values, position) for values in states]
+            distances = [float((((a - b) / white) ** 2).mean()) for a, b in zip(outputs, targets, strict=True)]
+            errors.append(float(np.mean(distances)))
+        result.append(LayerError(name, *errors))
+    return result

@@ -1,0 +1,1 @@
+"""What calibration sees of a network's activations."""

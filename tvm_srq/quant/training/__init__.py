@@ -1,0 +1,1 @@
+"""Finetuning: steps, weights and offsets trained towards the full-precision output."""
