@@ -1,0 +1,64 @@
+"""What every operator of a graph says of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor
+
+from tvm_srq.errors import UserError
+from tvm_srq.extent import Extent
+
+if TYPE_CHECKING:
+    from tvm_srq.graph.graph import Graph, Node
+    from tvm_srq.lowering.lowering import Lowering
+
+
+Size = tuple[int, int]
+
+
+class Operator(ABC):
+    """An operator: its float meaning here, its integer meaning in :meth:`lower`.
+
+    Attributes:
+        name: what nodes call it.
+        arity: how many inputs it takes; None for any number from one.
+        attributes, parameters: the names a node may have, to be checked when a graph is read.
+        keeps_values: its results are values of its inputs, so they share the inputs' stream step.
+    """
+
+    name: ClassVar[str]
+    arity: ClassVar[int | None] = 1
+    attributes: ClassVar[frozenset[str]] = frozenset()
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    keeps_values: ClassVar[bool] = False
+
+    @abstractmethod
+    def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
+        """The float result, (N, C, *size), of (N, C, H, W) inputs, with gradients; ``parameters`` by role."""
+
+    @abstractmethod
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        """Emit the integer steps that compute the node's stream from its inputs' streams."""
+
+    def channels(self, node: Node, inputs: list[int], graph: Graph) -> int:
+        """Channels of the result."""
+        return inputs[0]
+
+    def extent(self, node: Node, inputs: list[Extent]) -> Extent:
+        """Rows and columns of the result."""
+        return inputs[0]
+
+    def check(self, node: Node, graph: Graph) -> None:
+        """Raises UserError where a node's attributes and parameters are not what the operator takes."""
+        wrong_count = not node.inputs if self.arity is None else len(node.inputs) != self.arity
+        unknown = (set(node.attributes) - self.attributes) | (set(node.parameters) - self.parameters)
+        if wrong_count or unknown or set(node.parameters.values()) - set(graph.parameters):
+            raise UserError(f"node {node.name} is no valid {self.name}: quantize the network again")
+
+
+def flat(values: Tensor) -> Tensor:
+    """(C,) -> (C, 1, 1), to broadcast over (N, C, H, W)."""
+    return values.reshape(-1, 1, 1)

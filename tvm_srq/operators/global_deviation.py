@@ -1,0 +1,32 @@
+"""The standard deviation of all pixels, channel by channel: one pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from tvm_srq import steps
+from tvm_srq.extent import ONE, Extent
+from tvm_srq.operators.base import Operator, Size
+
+if TYPE_CHECKING:
+    from tvm_srq.graph.graph import Node
+    from tvm_srq.lowering.lowering import Lowering
+
+
+class GlobalDeviation(Operator):
+    """Of all pixels (not of a sample: divided by their number)."""
+
+    name = "global_deviation"
+
+    def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
+        return inputs[0].var((2, 3), unbiased=False, keepdim=True).sqrt()
+
+    def extent(self, node: Node, inputs: list[Extent]) -> Extent:
+        return ONE
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        made = lowering.emit(node, steps.GlobalDeviation(), [lowering.stream(node.inputs[0])], last=False)
+        lowering.finish_at(node, made, lowering.step(node.inputs[0]) / 16)

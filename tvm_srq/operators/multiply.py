@@ -1,0 +1,37 @@
+"""The product of two values, as gates and channel attention have it; one may be a single pixel or a single channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from tvm_srq import steps
+from tvm_srq.extent import Extent
+from tvm_srq.operators.base import Operator, Size
+
+if TYPE_CHECKING:
+    from tvm_srq.graph.graph import Graph, Node
+    from tvm_srq.lowering.lowering import Lowering
+
+
+class Multiply(Operator):
+    name = "multiply"
+    arity = 2
+
+    def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
+        return inputs[0] * inputs[1]
+
+    def channels(self, node: Node, inputs: list[int], graph: Graph) -> int:
+        return max(inputs)
+
+    def extent(self, node: Node, inputs: list[Extent]) -> Extent:
+        return inputs[1] if inputs[0].one else inputs[0]
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        extents, channels = lowering.graph.extents, lowering.graph.channels
+        first, second = sorted(node.inputs, key=lambda name: (extents[name].one, -channels[name]))
+        ratio = lowering.step(first) * lowering.step(second) / lowering.step(node.name)
+        lowering.emit(node, steps.Multiply(float(np.float32(ratio))), [lowering.stream(first), lowering.stream(second)])

@@ -1,0 +1,43 @@
+"""PReLU per channel; ReLU and LeakyReLU are its slopes 0 and a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from tvm_srq.operators.base import Operator, Size, flat
+
+if TYPE_CHECKING:
+    from tvm_srq.graph.graph import Graph, Node
+    from tvm_srq.lowering.lowering import Lowering
+
+
+class PReLU(Operator):
+    """``slope`` of negative values, (C,) or (1,)."""
+
+    name = "prelu"
+    parameters = frozenset({"slope"})
+    keeps_values = True
+
+    def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
+        slope = parameters["slope"]
+        if not slope.any():
+            return functional.relu(inputs[0])
+        return torch.where(inputs[0] >= 0, inputs[0], flat(slope) * inputs[0])
+
+    def slope(self, node: Node, graph: Graph) -> NDArray[np.float64]:
+        """(C,) float64."""
+        slope = graph.parameter(node, "slope")
+        assert slope is not None
+        return np.broadcast_to(slope.astype(np.float64), graph.channels[node.name]).copy()
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        ratio = lowering.step(node.inputs[0]) / lowering.step(node.name)
+        slope = self.slope(node, lowering.graph)
+        lowering.emit_scale(node, np.full(len(slope), ratio), slope * ratio, np.zeros(len(slope)))
