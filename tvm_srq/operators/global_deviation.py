@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class GlobalDeviation(Operator):
-    """Of all pixels (not of a sample: divided by their number)."""
+    """``correction``: 0 (or absent) divides by the number of pixels, 1 by one less, which is less than a step of the integers."""
 
     name = "global_deviation"
+    attributes = frozenset({"correction"})
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
-        return inputs[0].var((2, 3), unbiased=False, keepdim=True).sqrt()
+        return inputs[0].std((2, 3), correction=node.attributes.get("correction", 0), keepdim=True)
 
     def extent(self, node: Node, inputs: list[Extent]) -> Extent:
         return ONE
