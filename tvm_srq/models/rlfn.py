@@ -58,13 +58,15 @@ class ResidualBlock(nn.Module):
 
 
 class RLFN(Network):
-    """RLFN of any width and number of blocks, any scale.
+    """RLFN of any width and number of blocks, any scale; pixels in 0..255 at both ends.
 
     Args:
         middle: channels between a block's convolutions.
         squeezed: channels inside the attention.
     """
 
+    pixel_range = 255.0
+    output_range = (0.0, 255.0)
     smallest = 15  # the attention's stride-2 convolution must leave the pooling its 7 rows
 
     def __init__(self, blocks: int, features: int, middle: int, squeezed: int, scale: int):
