@@ -54,7 +54,8 @@ class Family:
     Attributes:
         name: identifier stored in ``.srq`` files.
         detect: state dict -> constructor arguments (JSON values), or None if it is not this family's. A checkpoint that
-            serves several scales has their list as ``scale``; one of them is chosen before anything is built.
+            serves several scales has their list as ``scale``; one of them is chosen before anything is built. A variant
+            that cannot be built raises a UserError whose message goes on after "checkpoint PATH holds".
         build: constructor, called with what ``detect`` gave.
         translate: (state dict, constructor arguments) -> the state dict with the key names that ``build`` gives.
     """

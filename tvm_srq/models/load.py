@@ -32,11 +32,15 @@ def detect_network(state: StateDict, path: str | Path) -> tuple[Family, Config, 
     """The family a state dict belongs to, its constructor arguments, and the state dict without wrappers' prefixes.
 
     Raises:
-        UserError: no family recognises it; the message names the keys seen and the networks known.
+        UserError: no family recognises it (the message names the keys seen and the networks known), or one does but lacks
+            this variant.
     """
     for candidate in without_prefixes(state):
         for family in families():
-            config = family.detect(candidate)
+            try:
+                config = family.detect(candidate)
+            except UserError as error:
+                raise UserError(f"checkpoint {path} holds {error}") from error
             if config is not None:
                 return family, config, candidate
     seen = ", ".join(list(state)[:6]) or "none"

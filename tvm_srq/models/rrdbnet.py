@@ -143,8 +143,8 @@ def detect(state: StateDict) -> Config | None:
     unshuffle, doublings = shuffle_factor(read, channels), count_numbered(state, "conv_up", ".weight", first=1)
     if channels not in (1, 3) or unshuffle not in (1, 2, 4) or 2**doublings < unshuffle:
         raise UserError(
-            f"RRDBNet that reads {read} channels, enlarges {doublings} times by 2 and makes {channels} channels is not "
-            "known here; known are 1 or 3 channels at both ends, times 4 or 16 where the picture is pixel-unshuffled first"
+            f"an RRDBNet that reads {read} channels, enlarges {doublings} times by 2 and makes {channels} channels, which is "
+            "not known here; known are 1 or 3 channels at both ends, times 4 or 16 where the picture is pixel-unshuffled first"
         )
     return {
         "blocks": count_numbered(state, "body.", ".rdb1.conv1.weight"),
