@@ -115,7 +115,7 @@ class Bomb:
 
 
 def test_nothing_is_unpickled(path):
-    for save in (torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))):
+    for save in (torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))):
         save({"params": STATE, "bomb": Bomb()}, path)
         with pytest.raises(UserError, match="cannot be read as PyTorch weights"):
             load_checkpoint(path)
