@@ -48,7 +48,15 @@ def test_edges_are_convolutions_of_its_own_that_begin_and_end_it(name):
     assert network.get_submodule(network.edge_layers[0]).in_channels == network.channels
 
 
-def recognised(state, path="seeded"):
+@pytest.mark.parametrize("name", SMALL)
+def test_it_works_on_its_smallest_picture(name):
+    network = small(name)
+    side = network.smallest
+    output = network(torch.rand(1, network.channels, side, side))
+    assert output.shape == (1, network.channels, network.scale * side, network.scale * side) and output.isfinite().all()
+
+
+def recognised(state):
     """Families that a state dict is taken for."""
     found = []
     for family in families():
