@@ -81,7 +81,10 @@ def symbolic_calls(program: ExportedProgram, smallest: int, handled: Collection[
     if len(set(symbols)) != 2 or not all(symbol.is_Symbol for symbol in symbols):
         raise UserError("the network is exported for pictures of some sizes only")
     samples = sample_sizes(max([smallest, *(int(program.range_constraints[symbol].lower) for symbol in symbols)]))
-    return read_programs([program], samples, evaluator(symbols, samples))
+    calls = read_programs([program], samples, evaluator(symbols, samples))
+    if any(call.target == "adaptive_max_pool2d.default" and set(map(type, call.shape)) == {int} for call in calls.calls):
+        raise UserError("PyTorch makes numbers of the symbolic sizes that this operator is given")
+    return calls
 
 
 def sample_sizes(low: int) -> Samples:
