@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from tvm_srq import steps
+from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
-from tvm_srq.operators.base import Operator, Size
+from tvm_srq.operators.base import Operator, Size, check_side_by_side
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -20,6 +21,13 @@ class Add(Operator):
     name = "add"
     arity = 2
     keeps_values = True
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        check_side_by_side(node, graph)
+        channels = {graph.channels[name] for name in node.inputs}
+        if len(channels) > 1:
+            raise UserError(f"node {node.name} adds values of {sorted(channels)} channels: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return inputs[0] + inputs[1]

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from tvm_srq import affine
-from tvm_srq.operators.base import Operator, Size, flat
+from tvm_srq.operators.base import Operator, Size, check_per_channel, flat
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -21,6 +21,10 @@ class Affine(Operator):
 
     name = "affine"
     parameters = frozenset({"multiplier", "offset"})
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        check_per_channel(node, graph)
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         multiplier, offset = (flat(parameters[role].to(inputs[0].dtype)) for role in ("multiplier", "offset"))

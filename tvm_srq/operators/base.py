@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
@@ -26,6 +26,7 @@ class Operator(ABC):
         name: what nodes call it.
         arity: how many inputs it takes; None for any number from one.
         attributes, parameters: the names a node may have, to be checked when a graph is read.
+        optional: those of them that need not be there.
         keeps_values: its results are values of its inputs, so they share the inputs' stream step.
     """
 
@@ -33,6 +34,7 @@ class Operator(ABC):
     arity: ClassVar[int | None] = 1
     attributes: ClassVar[frozenset[str]] = frozenset()
     parameters: ClassVar[frozenset[str]] = frozenset()
+    optional: ClassVar[frozenset[str]] = frozenset()
     keeps_values: ClassVar[bool] = False
 
     @abstractmethod
@@ -55,8 +57,38 @@ class Operator(ABC):
         """Raises UserError where a node's attributes and parameters are not what the operator takes."""
         wrong_count = not node.inputs if self.arity is None else len(node.inputs) != self.arity
         unknown = (set(node.attributes) - self.attributes) | (set(node.parameters) - self.parameters)
-        if wrong_count or unknown or set(node.parameters.values()) - set(graph.parameters):
+        missing = (self.attributes | self.parameters) - self.optional - set(node.attributes) - set(node.parameters)
+        lacking = set(node.parameters.values()) - set(graph.parameters)
+        if wrong_count or unknown or missing or lacking or not all(map(valid, node.attributes.items())):
             raise UserError(f"node {node.name} is no valid {self.name}: quantize the network again")
+
+
+LEAST = {
+    "factor": 1, "kernel": 1, "stride": 1, "multiple": 1, "groups": 1, "padding": 0, "start": 0, "cut": 0, "before": 0,
+    "after": 0,
+}  # fmt: skip
+"""The least that attributes of these names, which are whole numbers, may be."""
+
+
+def valid(attribute: tuple[str, Any]) -> bool:
+    """Whether an attribute is a whole number that is large enough, where it has to be one."""
+    name, value = attribute
+    return name not in LEAST or (type(value) is int and value >= LEAST[name])
+
+
+def check_per_channel(node: Node, graph: Graph) -> None:
+    """Raises UserError where parameters have neither one value nor one for each channel."""
+    sizes = {graph.parameters[key].shape for key in node.parameters.values()}
+    if not sizes <= {(1,), (graph.channels[node.name],)}:
+        raise UserError(f"node {node.name} has parameters for other channels than there are: quantize the network again")
+
+
+def check_side_by_side(node: Node, graph: Graph) -> None:
+    """Raises UserError where inputs differ in rows or columns and none but single pixels do."""
+    extents = {graph.extents[name] for name in node.inputs if not graph.extents[name].one}
+    lengths = range(graph.smallest, graph.smallest + 64)
+    if len(extents) > 1 and len({tuple(map(extent, lengths)) for extent in extents}) > 1:
+        raise UserError(f"node {node.name} combines values of different sizes: quantize the network again")
 
 
 def flat(values: Tensor) -> Tensor:

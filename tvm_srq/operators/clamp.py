@@ -22,6 +22,7 @@ class Clamp(Operator):
 
     name = "clamp"
     attributes = frozenset({"low", "high"})
+    optional = frozenset({"low", "high"})
     keeps_values = True
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tvm_srq import steps
-from tvm_srq.operators.base import Operator, Size
+from tvm_srq.operators.base import Operator, Size, check_side_by_side
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 class Concat(Operator):
     name = "concat"
     arity = None
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        check_side_by_side(node, graph)
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return torch.cat(inputs, 1)

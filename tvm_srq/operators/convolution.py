@@ -25,13 +25,18 @@ class Convolution(Operator):
     name = "convolution"
     attributes = frozenset({"groups"})
     parameters = frozenset({"weight", "bias"})
+    optional = frozenset({"bias"})
 
     def check(self, node: Node, graph: Graph) -> None:
         super().check(node, graph)
         weight, bias = graph.parameter(node, "weight"), graph.parameter(node, "bias")
-        groups, inputs = node.attributes.get("groups"), graph.channels[node.inputs[0]]
+        groups, inputs = node.attributes["groups"], graph.channels[node.inputs[0]]
         valid = weight is not None and weight.ndim == 4 and weight.shape[2] == weight.shape[3] and weight.shape[2] % 2 == 1
-        if not valid or weight.shape[1] * groups != inputs or (bias is not None and bias.shape != weight.shape[:1]):  # type: ignore[union-attr]
+        if valid:
+            assert weight is not None
+            fits = weight.shape[1] * groups == inputs and len(weight) % groups == 0
+            valid = fits and (bias is None or bias.shape == weight.shape[:1])
+        if not valid:
             raise UserError(f"node {node.name} is no valid convolution of {inputs} channels: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:

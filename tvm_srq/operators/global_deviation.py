@@ -21,6 +21,7 @@ class GlobalDeviation(Operator):
 
     name = "global_deviation"
     attributes = frozenset({"correction"})
+    optional = frozenset({"correction"})
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return inputs[0].std((2, 3), correction=node.attributes.get("correction", 0), keepdim=True)

@@ -9,8 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from tvm_srq import steps
+from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
-from tvm_srq.operators.base import Operator, Size
+from tvm_srq.operators.base import Operator, Size, check_side_by_side
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 class Multiply(Operator):
     name = "multiply"
     arity = 2
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        check_side_by_side(node, graph)
+        channels = {graph.channels[name] for name in node.inputs if graph.channels[name] > 1}
+        if len(channels) > 1:
+            raise UserError(f"node {node.name} multiplies values of {sorted(channels)} channels: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return inputs[0] * inputs[1]

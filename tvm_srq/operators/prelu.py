@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tvm_srq.operators.base import Operator, Size, flat
+from tvm_srq.operators.base import Operator, Size, check_per_channel, flat
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -24,6 +24,10 @@ class PReLU(Operator):
     name = "prelu"
     parameters = frozenset({"slope"})
     keeps_values = True
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        check_per_channel(node, graph)
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         slope = parameters["slope"]

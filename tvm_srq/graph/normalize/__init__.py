@@ -1,12 +1,22 @@
-"""Passes that bring graphs of different sources to the same form."""
+"""Passes that bring graphs of different sources to one form, one in each file; none changes what a graph computes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.normalize.affines import join_affines
+from tvm_srq.graph.normalize.deviations import recognize_deviations
+from tvm_srq.graph.normalize.functions import recognize_functions
+from tvm_srq.graph.normalize.identities import drop_identities
+from tvm_srq.graph.normalize.nearest import join_nearest
+from tvm_srq.graph.normalize.padding import drop_zeros_around
+from tvm_srq.graph.normalize.selects import join_selects, select_by_weights
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = ()
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    drop_identities, recognize_functions, recognize_deviations, join_affines, join_nearest, join_selects, select_by_weights,
+    drop_zeros_around, drop_identities,
+)  # fmt: skip
 
 
 def normalized(graph: Graph) -> Graph:

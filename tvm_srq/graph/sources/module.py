@@ -21,7 +21,7 @@ from tvm_srq.graph.sources.translation import Translation
 TOLERANCE = 1e-4  # of the output's range: float32 sums in another order differ by less
 ODD = (67, 81)
 EVEN = (64, 80)
-TRIED = (*range(1, 13), 16, 20, 24, 32, 40, 48, 56, 64)
+TRIED = (*range(1, 17), 20, 24, 32, 40, 48, 56, 64)
 """Heights tried for the smallest picture that a network works on."""
 
 

@@ -68,6 +68,16 @@ def exported(module: nn.Module, channels: int, size: tuple[int, int], symbolic: 
         return export(module, example, dynamic_shapes=dynamic, strict=False)
 
 
+def calls_of_program(program: ExportedProgram, smallest: int, handled: Collection[str]) -> Calls:
+    """The calls of a program that was exported with symbolic height and width.
+
+    Raises:
+        UserError: its picture's size is not two free symbols.
+    """
+    with quiet():
+        return symbolic_calls(program, smallest, handled)
+
+
 def symbolic_calls(program: ExportedProgram, smallest: int, handled: Collection[str]) -> Calls:
     """The calls of a program with symbolic height and width.
 
@@ -80,8 +90,9 @@ def symbolic_calls(program: ExportedProgram, smallest: int, handled: Collection[
     symbols = [length.node.expr for length in tensor.shape[2:] if isinstance(length, torch.SymInt)]
     if len(set(symbols)) != 2 or not all(symbol.is_Symbol for symbol in symbols):
         raise UserError("the network is exported for pictures of some sizes only")
+    batch = {tensor.shape[0].node.expr: 1} if isinstance(tensor.shape[0], torch.SymInt) else {}
     samples = sample_sizes(max([smallest, *(int(program.range_constraints[symbol].lower) for symbol in symbols)]))
-    calls = read_programs([program], samples, evaluator(symbols, samples))
+    calls = read_programs([program], samples, evaluator(symbols, samples, batch))
     if any(call.target == "adaptive_max_pool2d.default" and set(map(type, call.shape)) == {int} for call in calls.calls):
         raise UserError("PyTorch makes numbers of the symbolic sizes that this operator is given")
     return calls
@@ -93,14 +104,14 @@ def sample_sizes(low: int) -> Samples:
     return (*near, (240, 321), (997, 1024), (1080, 1920))
 
 
-def evaluator(symbols: list[Any], samples: Samples) -> Callable[[Any], Any]:
-    """Values of symbolic sizes at the samples."""
+def evaluator(symbols: list[Any], samples: Samples, fixed: dict[Any, int]) -> Callable[[Any], Any]:
+    """Values of symbolic sizes at the samples; other symbols (that of the batch) have the values ``fixed``."""
     known: dict[Any, Length | float] = {}
 
     def evaluate(size: Any) -> Length | float:
         expression = size.node.expr
         if expression not in known:
-            values = [expression.xreplace(dict(zip(symbols, sample, strict=True))) for sample in samples]
+            values = [expression.xreplace({**fixed, **dict(zip(symbols, sample, strict=True))}) for sample in samples]
             if isinstance(size, torch.SymFloat) and len(set(values)) != 1:
                 raise UserError(f"the network computes with {expression}, which depends on the picture's size")
             known[expression] = float(values[0]) if isinstance(size, torch.SymFloat) else length_of(int(v) for v in values)

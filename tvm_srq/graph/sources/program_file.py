@@ -1,0 +1,71 @@
+"""Programs saved by ``torch.export.save`` (.pt2) as graphs."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from tvm_srq.errors import UserError
+from tvm_srq.files import require_file
+from tvm_srq.graph.graph import Graph, PictureFormat
+from tvm_srq.graph.sources.handlers import HANDLERS
+from tvm_srq.graph.sources.module import compare, comparison_sizes, graph_of_calls
+from tvm_srq.graph.sources.trace import calls_of_program
+
+
+def read_program(path: str | Path) -> ExportedProgram:
+    """A program from its file, of which nothing is unpickled.
+
+    Raises:
+        UserError: there is no such file, it is none of torch.export's, or parts of it are pickled.
+    """
+    path = require_file(path, "exported program", "give a .pt2 file of torch.export.save")
+    try:
+        parts = descriptions(path)
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise UserError(f"{path} cannot be read as a program of torch.export ({type(error).__name__})") from error
+    if any(is_pickled(part) for part in parts):
+        raise UserError(f"{path} has pickled parts, which could run any code: export the network again with plain tensors only")
+    try:
+        return torch.export.load(str(path))
+    except Exception as error:  # a damaged file makes torch.export.load raise nearly anything
+        raise UserError(f"{path} cannot be read as a program of torch.export ({type(error).__name__})") from error
+
+
+def descriptions(path: Path) -> list[Any]:
+    """What the JSON files of a .pt2 archive hold.
+
+    Raises:
+        ValueError: there are none.
+    """
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".json")]
+        if not any("/models/" in name for name in names):
+            raise ValueError("no archive of torch.export")
+        return [json.loads(archive.read(name)) for name in names]
+
+
+def is_pickled(description: Any) -> bool:
+    """Whether an archive's description has anything stored as a pickle, at any depth."""
+    if isinstance(description, dict):
+        return bool(description.get("use_pickle")) or any(map(is_pickled, description.values()))
+    return isinstance(description, list) and any(map(is_pickled, description))
+
+
+def graph_of_program(program: ExportedProgram, picture: PictureFormat, smallest: int = 1, description: str = "") -> Graph:
+    """The graph of a program that takes pictures (1, channels, H, W) of any height and width from ``smallest`` on.
+
+    Raises:
+        UserError: height and width are not symbolic, an operation has no place in a graph, or the graph does something else.
+    """
+    calls = calls_of_program(program, smallest, HANDLERS)
+    low = max(smallest, min(height for height, _ in calls.samples))
+    graph = graph_of_calls(calls, picture, low, description)
+    with torch.no_grad():
+        compare(program.module(), graph, comparison_sizes(low, (67, 81)))
+    return graph
