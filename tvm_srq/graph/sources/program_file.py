@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,17 @@ def descriptions(path: Path) -> list[Any]:
     """
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name.endswith(".json")]
-        if not any("/models/" in name for name in names):
+        # two files of one name could be read differently here and by PyTorch
+        if not any("/models/" in name for name in names) or len(set(archive.namelist())) != len(archive.namelist()):
             raise ValueError("no archive of torch.export")
         return [json.loads(archive.read(name)) for name in names]
 
 
 def is_pickled(description: Any) -> bool:
-    """Whether an archive's description has anything stored as a pickle, at any depth."""
+    """Whether an archive's description has anything stored as a pickle, at any depth: what is no tensor always is."""
     if isinstance(description, dict):
+        if "path_name" in description and not re.fullmatch(r"(weight|tensor)_\d+", str(description["path_name"])):
+            return True
         return bool(description.get("use_pickle")) or any(map(is_pickled, description.values()))
     return isinstance(description, list) and any(map(is_pickled, description))
 
