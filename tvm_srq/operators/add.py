@@ -34,4 +34,5 @@ class Add(Operator):
         first, second = sorted(node.inputs, key=lambda name: lowering.graph.extents[name].one)  # what is broadcast comes second
         step = lowering.step(node.name)
         ratios = (lowering.ratio(name, step) for name in (first, second))
-        lowering.emit(node, steps.Add(*ratios), [lowering.stream(first), lowering.stream(second)])
+        single = "b" if lowering.is_broadcast(second, node) else "none"
+        lowering.emit(node, steps.Add(*ratios, single), [lowering.stream(first), lowering.stream(second)])
