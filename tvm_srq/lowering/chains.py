@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from tvm_srq.affine import Affine
 from tvm_srq.graph.graph import PICTURE, Graph, Node
-from tvm_srq.operators import affine, prelu
-from tvm_srq.operators import OPERATORS
+from tvm_srq.operators import OPERATORS, affine, prelu
 
 
 @dataclass(frozen=True)

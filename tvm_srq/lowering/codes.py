@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.lowering.chains import picture_map
-from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
+from tvm_srq.lowering.spec import GraphSpec
+from tvm_srq.spec import GridQuantizer, LayerSpec
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class CodeNeeds:
         return [number for number, parts in enumerate(self.maps) if (value, form.key) in parts]
 
 
-def find_code_needs(graph: Graph, spec: QuantSpec) -> CodeNeeds:
+def find_code_needs(graph: Graph, spec: GraphSpec) -> CodeNeeds:
     """Walk the convolutions in order; maps are shared by convolutions that read the same first parts."""
     needs = CodeNeeds()
     for node in graph.convolutions():

@@ -1,4 +1,4 @@
-"""Lowering: a graph and its QuantSpec become calls of integer steps. The only place where that is decided."""
+"""Lowering: a graph and its GraphSpec become calls of integer steps. The only place where that is decided."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tvm_srq import steps
 from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
-from tvm_srq.graph.graph import PICTURE, Graph, Node
+from tvm_srq.graph.graph import PICTURE, Node
 from tvm_srq.lowering.chains import Chain, find_chain, picture_map
 from tvm_srq.lowering.codes import Form, find_code_needs
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
+from tvm_srq.lowering.spec import GraphSpec
 from tvm_srq.operators import OPERATORS
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
-from tvm_srq.spec import QuantSpec
 from tvm_srq.steps.convolution import Convolution
 from tvm_srq.steps.step import Step
 
 
-def lower(spec: QuantSpec) -> IntegerGraph:
+def lower(spec: GraphSpec) -> IntegerGraph:
     """The integer graph of a quantized network.
 
     Raises:
@@ -43,7 +43,7 @@ class Lowering:
         graph, spec: what is lowered.
     """
 
-    def __init__(self, spec: QuantSpec):
+    def __init__(self, spec: GraphSpec):
         self.spec, self.graph = spec, spec.graph
         self.needs = find_code_needs(self.graph, spec)
         self.output = find_output(self.graph, spec.streams)
@@ -135,6 +135,10 @@ class Lowering:
     def ratio(self, name: str, step: float) -> float:
         """float32: a value's stream steps in steps of ``step``."""
         return float(np.float32(self.step(name) / step))
+
+    def is_broadcast(self, name: str, node: Node) -> bool:
+        """Whether an operand is one pixel, and the node's result is not."""
+        return self.graph.extents[name].one and not self.graph.extents[node.name].one
 
     def stream(self, name: str) -> str:
         """The tensor of a value's stream."""
