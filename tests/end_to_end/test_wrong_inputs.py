@@ -55,7 +55,7 @@ CASES = {
     "quantize checkpoint.pt --calibration pictures -o out.srq": "checkpoint checkpoint.pt is a folder",
     "quantize missing.pt --calibration pictures -o out.srq": "checkpoint missing.pt does not exist",
     "quantize list.pt --calibration pictures -o out.srq": "list.pt holds no state dict",
-    "quantize strange.pt --calibration pictures -o out.srq": "strange.weight; networks known: edsr",
+    "quantize strange.pt --calibration pictures -o out.srq": "strange.weight; networks known: carn_m, compact, edsr",
     "quantize pictures/a.png --calibration pictures -o out.srq": "a.png cannot be read as PyTorch weights",
     "quantize net.srq --calibration pictures -o out.srq": "net.srq",
     "quantize net.pt --calibration empty -o out.srq": "folder empty holds no picture",

@@ -294,8 +294,11 @@ class Lowering:
         if places:
             form, place = places[0]
             low, high = self.map_range(place)
-            codes = dict(levels=form.quantizer.levels, low=form.quantizer.low, zero_point=form.zero_point, out_low=low, out_high=high,
-                         writes_codes=True, ratio=np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), form))  # fmt: skip
+            ratio = np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), form)
+            codes = dict(
+                levels=form.quantizer.levels, low=form.quantizer.low, zero_point=form.zero_point, out_low=low, out_high=high,
+                writes_codes=True, ratio=ratio,
+            )  # fmt: skip
             outputs.append(self.add_codes(value, form, place))
         positive, negative = sums.multipliers(direct_steps(places[0][0], chain.shuffle) if direct else self.step(value))
         step = Convolution(**shared, **codes, positive=positive, negative=negative, adds_skip=chain.skip is not None,
