@@ -31,6 +31,9 @@ class Extent:
             return self
         if multiply == 0:
             return Extent(((0, add // divide, 1),))
+        if self.terms and (multiply, divide) == (1, 1) and self.terms[-1][2] == 1:
+            *front, (factor, offset, _) = self.terms
+            return Extent(tuple(front)).then(factor, offset + add)
         if self.terms and add == 0:
             *front, (factor, offset, divisor) = self.terms
             if offset == 0 and divisor == 1:

@@ -8,36 +8,64 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
-from tvm_srq.graph.graph import Graph, Node, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph, Node, PictureFormat
 from tvm_srq.operators import OPERATORS
+
+RESERVED = ("scale", "channels", "graph", "last_use", "advance", "run_node")
+"""Attributes of :class:`tvm_srq.graph.network.GraphNetwork`, which has convolutions as submodules."""
 
 
 @dataclass
 class GraphBuilder:
-    """Collects nodes; every method that adds some returns the name of the value it makes."""
+    """Collects nodes; every method that adds some returns the name of the value it makes.
 
+    Attributes:
+        picture_channels: of the network's input.
+        nodes, parameters: so far.
+        by_name: the nodes.
+        channels, extents: of every value so far, the picture's too.
+    """
+
+    picture_channels: int = 3
     nodes: list[Node] = field(default_factory=list)
     parameters: dict[str, NDArray] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    by_name: dict[str, Node] = field(default_factory=dict)
+    channels: dict[str, int] = field(default_factory=dict)
+    extents: dict[str, Extent] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.channels[PICTURE] = self.picture_channels
+        self.extents[PICTURE] = Extent()
 
     def unique(self, name: str) -> str:
-        """A name like ``name`` that no node has: ``name@2`` and so on."""
+        """A name like ``name`` that no value has: ``name@2`` and so on."""
         wanted, count = name, 1
-        while wanted in self.names:
+        while wanted in self.channels:
             count += 1
             wanted = f"{name}@{count}"
-        self.names.add(wanted)
         return wanted
+
+    def module_path(self, name: str) -> str:
+        """A name like ``name`` that a submodule can have: no attribute of modules, in no convolution, with none in it."""
+        parts = [f"{part}_" if not part or hasattr(nn.Module, part) or part in RESERVED else part for part in name.split(".")]
+        path = self.unique(".".join(parts))
+        taken = [node.name for node in self.nodes if node.operator == "convolution"]
+        while "." in path and any(path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in taken):
+            path = self.unique("_".join(path.rsplit(".", 1)))
+        while any(other.startswith(f"{path}.") for other in taken):
+            path = self.unique(f"{path}_")
+        return path
 
     def add(
         self, operator: str, name: str, inputs: Sequence[str], attributes: dict[str, Any] | None = None,
         **parameters: ArrayLike | None,
     ) -> str:  # fmt: skip
         """Add a node; arrays are stored once under ``NAME.ROLE``, a string names one that is there already."""
-        name = self.unique(name)
+        name = self.module_path(name) if operator == "convolution" else self.unique(name)
         keys = {}
         for role, value in parameters.items():
             if isinstance(value, str):
@@ -45,16 +73,28 @@ class GraphBuilder:
             elif value is not None:
                 keys[role] = f"{name}.{role}"
                 self.parameters[keys[role]] = np.ascontiguousarray(value)
-        self.nodes.append(Node(name, operator, tuple(inputs), attributes or {}, keys))
+        node = self.by_name[name] = Node(name, operator, tuple(inputs), attributes or {}, keys)
+        self.nodes.append(node)
+        so_far = Graph((), self.parameters, PictureFormat(self.picture_channels), 1)
+        self.channels[name] = OPERATORS[operator].channels(node, [self.channels[source] for source in inputs], so_far)
+        self.extents[name] = OPERATORS[operator].extent(node, [self.extents[source] for source in inputs])
         return name
 
-    def affine(self, name: str, source: str, multiplier: ArrayLike, offset: ArrayLike) -> str:
+    def shared(self, like: str | None, **parameters: ArrayLike | None) -> dict[str, Any]:
+        """Parameters for :meth:`add`, by the keys of the node ``like`` where that has the same: a module applied again."""
+        keys = {} if like is None else self.by_name[like].parameters
+        return {
+            role: keys[role] if role in keys and np.array_equal(self.parameters[keys[role]], np.asarray(value)) else value
+            for role, value in parameters.items()
+        }  # fmt: skip
+
+    def affine(self, name: str, source: str, multiplier: ArrayLike, offset: ArrayLike, like: str | None = None) -> str:
         """``source * multiplier + offset``, (C,) or scalars; float64."""
         multiplier, offset = (np.asarray(value, np.float64).reshape(-1) for value in (multiplier, offset))
-        return self.add("affine", name, [source], multiplier=multiplier, offset=offset)
+        return self.add("affine", name, [source], **self.shared(like, multiplier=multiplier, offset=offset))
 
-    def prelu(self, name: str, source: str, slope: ArrayLike) -> str:
-        return self.add("prelu", name, [source], slope=np.asarray(slope, np.float32).reshape(-1))
+    def prelu(self, name: str, source: str, slope: ArrayLike, like: str | None = None) -> str:
+        return self.add("prelu", name, [source], **self.shared(like, slope=np.asarray(slope, np.float32).reshape(-1)))
 
     def clamp(self, name: str, source: str, low: float | None, high: float | None) -> str:
         """ReLU where only 0 bounds it from below."""
@@ -67,13 +107,14 @@ class GraphBuilder:
 
     def convolution(
         self, name: str, source: str, weight: NDArray, bias: NDArray | None, stride: int = 1, dilation: tuple[int, int] = (1, 1),
-        padding: tuple[int, int, int, int] = (0, 0, 0, 0), groups: int = 1,
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0), groups: int = 1, like: str | None = None,
     ) -> str:  # fmt: skip
         """Any convolution with zeros around the map, as one that keeps height and width and what places its pixels.
 
         Args:
             weight: (O, I / groups, kh, kw).
             padding: rows above, columns to the left, rows below, columns to the right.
+            like: the node that has the same parameters, where a module is applied again.
 
         Raises:
             UserError: rows and columns would be placed differently.
@@ -94,7 +135,7 @@ class GraphBuilder:
             more = max(-start, grown)
             source = self.add("pad", f"{name}.padded", [source], {"mode": "zeros", "before": more, "after": more})
             start, grown = start + more, grown - 2 * more
-        made = self.add("convolution", name, [source], {"groups": groups}, weight=whole, bias=bias)
+        made = self.add("convolution", name, [source], {"groups": groups}, **self.shared(like, weight=whole, bias=bias))
         cut = -grown - start
         if cut < 0:
             raise UserError(f"layer {name} has borders that cannot be placed (padding {padding}, kernel {weight.shape[2:]})")
@@ -104,7 +145,7 @@ class GraphBuilder:
 
     def transposed_convolution(
         self, name: str, source: str, weight: NDArray, bias: NDArray | None, stride: int, padding: int, output_padding: int,
-        groups: int = 1,
+        groups: int = 1, like: str | None = None,
     ) -> str:  # fmt: skip
         """A transposed convolution as a convolution to stride * stride times as many channels, and a pixel shuffle.
 
@@ -132,7 +173,7 @@ class GraphBuilder:
                 whole[:, row, column, :, reach + i, reach + j] = by_output[:, :, t, u]
         wide = whole.reshape(outputs * stride**2, inputs // groups, 2 * reach + 1, 2 * reach + 1)
         bias = None if bias is None else np.repeat(bias, stride**2)
-        made = self.add("convolution", name, [source], {"groups": groups}, weight=wide, bias=bias)
+        made = self.add("convolution", name, [source], {"groups": groups}, **self.shared(like, weight=wide, bias=bias))
         return self.add("pixel_shuffle", f"{name}.pixels", [made], {"factor": stride})
 
     def build(self, picture: PictureFormat, output: str, smallest: int = 1, description: str = "") -> Graph:
@@ -161,7 +202,7 @@ def check(graph: Graph) -> Graph:
     Raises:
         UserError: a node is not what its operator takes, or the output is no picture of a whole scale.
     """
-    seen: set[str] = {"picture"}
+    seen: set[str] = {PICTURE}
     for node in graph.nodes:
         if node.operator not in OPERATORS or not set(node.inputs) <= seen or node.name in seen:
             raise UserError(f"node {node.name} ({node.operator}) has no place in the network: update tvm_srq, or quantize again")

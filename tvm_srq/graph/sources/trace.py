@@ -1,0 +1,115 @@
+"""A PyTorch module to calls: exported once with symbolic height and width, or at a few sizes where its code asks for numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import Dim, ExportedProgram, export
+
+from tvm_srq.errors import UserError
+from tvm_srq.graph.sources.calls import Calls
+from tvm_srq.graph.sources.program import decomposed, read_programs
+from tvm_srq.graph.sources.sizes import Length, Samples, length_of
+
+LENGTHS = 24  # at how many pictures' sizes a symbolic program's sizes are looked at
+
+LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._export", "torch.export", "torch._dynamo")
+
+
+def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: int, handled: Collection[str]) -> Calls:
+    """A module's calls.
+
+    Args:
+        module: in evaluation mode, (1, channels, H, W) float32 -> the output.
+        hint: a height and a width that it works on; other sizes tried are these and multiples of 16 more.
+        smallest: the fewest rows and columns that it has to work on.
+        handled: operators to be left as they are.
+
+    Raises:
+        UserError: PyTorch cannot export the module, even at single sizes.
+    """
+    with quiet():
+        try:
+            return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
+        except Exception as symbolic_failure:  # torch.export raises exceptions of many kinds, of user code too
+            samples = tuple((hint[0] + 16 * rows, hint[1] + 16 * columns) for rows, columns in ((0, 0), (1, 3), (4, 1), (6, 8)))
+            try:
+                programs = [exported(module, channels, size, symbolic=False) for size in samples]
+            except Exception as failure:
+                raise UserError(f"PyTorch cannot export the network: {first_line(failure)}") from symbolic_failure
+            programs = [decomposed(program, handled) for program in programs]
+            return read_programs(programs, samples, lambda size: int(size))
+
+
+def exported(module: nn.Module, channels: int, size: tuple[int, int], symbolic: bool) -> ExportedProgram:
+    """The module exported at a size, or with it as an example."""
+    example = (torch.zeros(1, channels, *size),)
+    dynamic = ({2: Dim.DYNAMIC, 3: Dim.DYNAMIC},) if symbolic else None
+    with torch.no_grad():
+        return export(module, example, dynamic_shapes=dynamic, strict=False)
+
+
+def symbolic_calls(program: ExportedProgram, smallest: int, handled: Collection[str]) -> Calls:
+    """The calls of a program with symbolic height and width.
+
+    Raises:
+        UserError: its picture's size is not two free symbols.
+    """
+    program = decomposed(program, handled)
+    picture = next(spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT")
+    tensor: Any = next(node for node in program.graph.nodes if node.name == picture).meta["val"]
+    symbols = [length.node.expr for length in tensor.shape[2:] if isinstance(length, torch.SymInt)]
+    if len(set(symbols)) != 2 or not all(symbol.is_Symbol for symbol in symbols):
+        raise UserError("the network is exported for pictures of some sizes only")
+    samples = sample_sizes(max([smallest, *(int(program.range_constraints[symbol].lower) for symbol in symbols)]))
+    return read_programs([program], samples, evaluator(symbols, samples))
+
+
+def sample_sizes(low: int) -> Samples:
+    """Heights and widths from ``low`` on, the widths in another order, and some that are far from it."""
+    near = [(low + index, low + (index * 7 + 3) % LENGTHS) for index in range(LENGTHS)]
+    return (*near, (240, 321), (997, 1024), (1080, 1920))
+
+
+def evaluator(symbols: list[Any], samples: Samples) -> Callable[[Any], Any]:
+    """Values of symbolic sizes at the samples."""
+    known: dict[Any, Length | float] = {}
+
+    def evaluate(size: Any) -> Length | float:
+        expression = size.node.expr
+        if expression not in known:
+            values = [expression.xreplace(dict(zip(symbols, sample, strict=True))) for sample in samples]
+            if isinstance(size, torch.SymFloat) and len(set(values)) != 1:
+                raise UserError(f"the network computes with {expression}, which depends on the picture's size")
+            known[expression] = float(values[0]) if isinstance(size, torch.SymFloat) else length_of(int(v) for v in values)
+        return known[expression]
+
+    return evaluate
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch.export logs of attempts that fail."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def first_line(failure: Exception | None) -> str:
+    """What a failure says, in one line."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    return lines[0] if lines else type(failure).__name__

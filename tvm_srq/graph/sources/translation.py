@@ -1,0 +1,211 @@
+"""Calls of ATen operators to a graph: names, constants, views, and one handler for each operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tvm_srq.errors import UserError
+from tvm_srq.extent import Extent
+from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.graph import PICTURE
+from tvm_srq.graph.sources import arrangement
+from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference
+from tvm_srq.graph.sources.pending import Pending
+from tvm_srq.graph.sources.sizes import Length, Size, at_samples, fitted
+from tvm_srq.graph.sources.views import View, map_view, per_channel
+
+Value = View | Pending | Constant | list["Value"]
+"""What a call's result is to the calls behind it."""
+
+Handler = Callable[..., Any]
+HANDLERS: dict[str, Handler] = {}
+"""For each ATen operator what adds its nodes, ``handler(translation, call, **arguments) -> Value``; filled by handlers/."""
+
+
+def handles(*targets: str) -> Callable[[Handler], Handler]:
+    """Make a function the handler of operators."""
+
+    def register(handler: Handler) -> Handler:
+        for target in targets:
+            assert target not in HANDLERS, target
+            HANDLERS[target] = handler
+        return handler
+
+    return register
+
+
+class Refused(Exception):  # noqa: N818  it is an answer
+    """A handler's reason, in a few words, why a call has no place in a graph."""
+
+
+class Translation:
+    """A network on its way from calls to a graph; handlers read their arguments through it and add nodes with ``builder``."""
+
+    def __init__(self, calls: Calls, channels: int):
+        self.calls = calls
+        self.samples = calls.samples
+        self.builder = GraphBuilder(picture_channels=channels)
+        self.values: dict[str, Any] = {calls.picture: self.view_of(PICTURE), **calls.constants}
+        self.maps: dict[View | Pending, str] = {}  # views that nodes have been made of
+        self.first_uses: dict[Any, str] = {}  # the node that a module's parameters are stored under
+
+    def run(self) -> str:
+        """Translate all calls; returns the name of the output's value.
+
+        Raises:
+            UserError: a call that has no handler, or is not what the handler takes, by name.
+        """
+        for call in self.calls.calls:
+            try:
+                self.values[call.name] = self.translated(call)
+            except Refused as reason:
+                raise UserError(f"{call} {reason}, so the network has no graph") from None
+        output = self.values[self.calls.output]
+        try:
+            return self.map(output)
+        except Refused as reason:
+            raise UserError(f"the network's output {reason}") from None
+
+    def translated(self, call: Call) -> Any:
+        """One call's value."""
+        if call.target == "getitem":
+            return self.values[call.arguments["source"].name][call.arguments["index"]]
+        references = list(references_in(call.arguments))
+        if all(isinstance(self.values[name], Constant) for name in references):
+            return self.folded(call)
+        if call.target not in HANDLERS:
+            raise Refused("is no operation of super-resolution networks that is known here")
+        value = HANDLERS[call.target](self, call, **call.arguments)
+        if isinstance(value, (View, Pending)) and value.shape != call.shape:
+            raise Refused(f"gives {shown(call.shape)} where its graph gives {shown(value.shape)}")
+        return value
+
+    def folded(self, call: Call) -> Constant:
+        """A call that sees no picture, computed now: merged weights, normalized weights."""
+        if any(isinstance(item, Size) for item in items_in(list(call.arguments.values()))):
+            raise Refused("makes a constant of the picture's size")
+
+        def real(item: Any) -> Any:
+            if isinstance(item, Reference):
+                return self.values[item.name].tensor
+            return [real(each) for each in item] if isinstance(item, list) else item
+
+        namespace, name, version = call.qualified_target
+        operation = getattr(getattr(getattr(torch.ops, namespace), name), version)
+        schema = operation._schema.arguments
+        positional = [real(call.arguments[argument.name]) for argument in schema if not argument.kwarg_only]
+        keywords = {argument.name: real(call.arguments[argument.name]) for argument in schema if argument.kwarg_only}
+        with torch.no_grad():
+            result = operation(*positional, **keywords)
+        if isinstance(result, (list, tuple)):
+            return [Constant(each) for each in result]  # type: ignore[return-value]
+        return Constant(result)
+
+    # what handlers ask for
+
+    def value(self, reference: Reference) -> Any:
+        return self.values[reference.name]
+
+    def view(self, reference: Reference) -> View:
+        """An argument as a view of a map."""
+        value = self.values[reference.name]
+        if isinstance(value, Pending):
+            value = self.view_of(self.map(value))
+        if not isinstance(value, View):
+            raise Refused("needs something that comes from the picture where it gets a constant")
+        return value
+
+    def map(self, item: Reference | View | Pending | Constant) -> str:
+        """The node whose value an argument is, (1, C, H, W)."""
+        value = self.values[item.name] if isinstance(item, Reference) else item
+        if isinstance(value, Constant):
+            raise Refused("needs something that comes from the picture where it gets a constant")
+        if value not in self.maps:
+            self.maps[value] = value.finished(self) if isinstance(value, Pending) else arrangement.node_of(self, value)
+        return self.maps[value]
+
+    def view_of(self, name: str) -> View:
+        """A node's value as it is."""
+        return map_view(name, self.builder.channels[name], *at_samples(self.builder.extents[name], self.samples))
+
+    def array(self, reference: Reference | None) -> NDArray[np.float32] | None:
+        """A parameter, float32.
+
+        Raises:
+            UserError: it has values that are no numbers.
+        """
+        if reference is None:
+            return None
+        value = self.values[reference.name]
+        if not isinstance(value, Constant):
+            raise Refused("has weights that depend on the picture")
+        return finite(value, str(value.key or reference.name))
+
+    def key(self, reference: Reference | None) -> str | None:
+        """What the network calls a parameter, or None."""
+        value = None if reference is None else self.values[reference.name]
+        return value.key if isinstance(value, Constant) else None
+
+    def channel_values(self, view: View, item: Any) -> NDArray[np.float64]:
+        """A number or a constant that a view is combined with, one value for each of the base's channels, (C,)."""
+        channels = self.builder.channels[view.base]
+        if isinstance(item, Reference):
+            values = per_channel(view, channels, np.asarray(self.array(item), np.float64))
+            if values is None:
+                raise Refused("takes a constant that is not the same for all pixels")
+            return np.array(values)
+        if isinstance(item, Size):
+            raise Refused("computes with the picture's size")
+        return np.full(channels, float(item))
+
+    def extent(self, rows: Length, columns: Length) -> Extent:
+        """The rule that these rows and columns follow."""
+        extent = fitted(rows, columns, self.samples, self.builder.extents.values())
+        if extent is None:
+            raise Refused(f"makes {rows} rows and {columns} columns, not by one rule for both")
+        return extent
+
+    def name(self, call: Call, kind: str = "") -> str:
+        """A node's name: the module's path, and the operator where the module is not there for it alone."""
+        kind = kind or call.target.split(".")[0]
+        if call.module and kind.replace("_", "") == call.kind.lower():
+            return call.module
+        return f"{call.module}.{kind}" if call.module else kind
+
+    def refuse(self, reason: str) -> NoReturn:
+        """``reason`` follows the name of the operation in the message."""
+        raise Refused(reason)
+
+
+def finite(constant: Constant, key: str) -> NDArray[np.float32]:
+    """A constant's values, float32.
+
+    Raises:
+        UserError: some are no numbers.
+    """
+    values = constant.tensor.detach().to(torch.float32).numpy()
+    if not np.isfinite(values).all():
+        raise UserError(f"parameter {key} has values that are infinite or no numbers: the weights are damaged")
+    return values
+
+
+def items_in(argument: Any) -> Iterator[Any]:
+    """An argument, or the items of nested lists."""
+    if isinstance(argument, (list, tuple)):
+        for item in argument:
+            yield from items_in(item)
+    else:
+        yield argument
+
+
+def references_in(arguments: dict[str, Any]) -> Iterator[str]:
+    return (item.name for item in items_in(list(arguments.values())) if isinstance(item, Reference))
+
+
+def shown(shape: Sequence[Length]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
