@@ -115,7 +115,9 @@ class Lowering:
     @cache  # noqa: B019 - lives as long as the lowering
     def stream_needed(self, name: str) -> bool:
         """Whether anything but convolutions reads a value."""
-        if name in (self.output.value, self.output.result) and name not in (self.output.added,):
+        if name in self.output.absorbed:
+            return False
+        if name == self.output.value:
             return True
         return any(self.reads_stream(reader) for reader in self.graph.readers[name])
 
@@ -124,7 +126,7 @@ class Lowering:
             return False
         if reader.operator in ("concat", "nearest"):
             return self.stream_needed(reader.name)
-        return not (reader.name == self.output.result and self.output.added is not None)
+        return reader.name not in self.output.absorbed
 
     # what operators ask for
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from tvm_srq.affine import Affine
-from tvm_srq.graph.graph import PICTURE, Graph
+from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.operators import OPERATORS, affine, clamp
 
 
@@ -21,6 +21,7 @@ class Output:
         shuffle: the pixel shuffle that is left to the last step, 1 for none.
         map: affine maps left to it, per channel of the output.
         added: the value that is the picture with its pixels repeated, or None.
+        absorbed: nodes that the last step computes, as they are no streams.
     """
 
     result: str
@@ -28,6 +29,7 @@ class Output:
     map: Affine
     shuffle: int = 1
     added: str | None = None
+    absorbed: tuple[str, ...] = ()
 
 
 def find_output(graph: Graph, streams: Mapping[str, float]) -> Output:
@@ -40,17 +42,22 @@ def find_output(graph: Graph, streams: Mapping[str, float]) -> Output:
         first, second = graph.node(result).inputs
         for value, added in ((first, second), (second, first)):
             if repeats_picture(graph, added) and only_output_reads(graph, value) and is_whole(graph, streams[result]):
-                output = replace(output, value=value, added=added)
+                output = replace(output, value=value, added=added, absorbed=(result,))
                 break
     elif result != PICTURE and graph.node(result).operator == "affine":
         node = graph.node(result)
         if only_output_reads(graph, node.inputs[0]):
-            output = replace(output, value=node.inputs[0], map=cast(affine.Affine, OPERATORS["affine"]).map(node, graph))
+            output = replace(output, value=node.inputs[0], map=map_of(graph, node), absorbed=(result,))
     if output.value != PICTURE and graph.node(output.value).operator == "pixel_shuffle":
         node = graph.node(output.value)
         if only_output_reads(graph, node.inputs[0]):
-            output = replace(output, value=node.inputs[0], shuffle=node.attributes["factor"])
+            absorbed = (*output.absorbed, node.name)
+            output = replace(output, value=node.inputs[0], shuffle=node.attributes["factor"], absorbed=absorbed)
     return output
+
+
+def map_of(graph: Graph, node: Node) -> Affine:
+    return cast(affine.Affine, OPERATORS["affine"]).map(node, graph)
 
 
 def is_clipped_anyway(graph: Graph, name: str) -> bool:

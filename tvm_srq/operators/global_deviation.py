@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 class GlobalDeviation(Operator):
-    """Of all pixels (not of a sample: divided by their number)."""
+    """``correction`` is taken from the number of pixels that squares are divided by: 0, or 1, PyTorch's usual way.
+
+    In integers it is 0: over a picture's pixels the difference is less than the rounding.
+    """
 
     name = "global_deviation"
+    attributes = frozenset({"correction"})
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
-        return inputs[0].var((2, 3), unbiased=False, keepdim=True).sqrt()
+        return inputs[0].var((2, 3), correction=node.attributes.get("correction", 0), keepdim=True).sqrt()
 
     def extent(self, node: Node, inputs: list[Extent]) -> Extent:
         return ONE

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.normalize.square_roots import drop_square_roots
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = ()
+PASSES: tuple[Callable[[Graph], Graph], ...] = (drop_square_roots,)
 
 
 def normalized(graph: Graph) -> Graph:
