@@ -18,7 +18,7 @@ from schedules.steps.maps import Maps
 from tvm_srq.steps import Step
 
 CUDA_COLUMNS, CUDA_ROWS = 64, 4  # threads of a block: along a row's pixels and channels, and rows
-CUDA_CHANNELS = 4  # of a thread where channels are computed alike
+CUDA_CHANNELS = 8  # of a thread where channels are computed alike
 
 
 @dataclass(frozen=True)

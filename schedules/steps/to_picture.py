@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
@@ -49,13 +51,29 @@ def write_block(step: ToPicture, place: Place) -> None:
             total = total + shuffled(added, [(begin + lane) // repeats * WIDEST for lane in range(width)])
         value = lanes.rescale(total, place.constants[0][channels], (0, 255))
         values.append(T.bind(lanes.cast(value, "uint8")))
-    for y in range(step.shuffle):
-        order = [colour * repeats + y * step.shuffle + x for x in range(step.shuffle) for colour in range(colours)]
-        row, column = T.bind(place.row * step.shuffle + y), T.bind(place.column * step.shuffle)
-        for begin, width in pieces(len(order), WIDEST):
-            # a row's pixels are one run of bytes: those of the block are channels beyond its first pixel's
-            at = [row, column, T.ramp(begin, 1, width) if width > 1 else begin]
-            T.buffer_store(place.output, shuffled(values, order[begin : begin + width]), at)
+    write_rows(step, place, values)
+
+
+def write_rows(step: ToPicture, place: Place, values: list[Expr]) -> None:
+    """The block's rows of pixels, each one run of bytes. One shuffle brings several of them to beginnings of 16 bytes."""
+    colours, factor = place.maps.output.channels, step.shuffle
+    runs = [
+        (y, begin, [(colour * factor + y) * factor + x for x, colour in pixels[begin : begin + width]])
+        for y in range(factor)
+        for pixels in [list(product(range(factor), range(colours)))]
+        for begin, width in pieces(len(pixels), WIDEST)
+    ]
+    zeros = T.broadcast(T.uint8(0), WIDEST)
+    sources = [*values, *[zeros] * 4]
+    column = T.bind(place.column * factor)
+    for first in range(0, len(runs), 4):
+        group = runs[first : first + 4]
+        order = [channel for *_, run in group for channel in [*run, *[0] * (WIDEST - len(run))]]
+        together = T.bind(shuffled(sources, order))
+        for slot, (y, begin, run) in enumerate(group):
+            # pixels beside each other are one run of bytes: here they are channels beyond the first one's
+            at = [place.row * factor + y, column, T.ramp(begin, 1, len(run)) if len(run) > 1 else begin]
+            T.buffer_store(place.output, shuffled([together], [slot * WIDEST + lane for lane in range(len(run))]), at)
 
 
 def from_picture(step: ToPicture, place: Place) -> list[Expr]:
