@@ -20,8 +20,13 @@ from tvm_srq.remote.address import DeviceAddress
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
-def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", **settings: Any) -> None:
+def quantize(
+    checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", scale: int | None = None,
+    **settings: Any,
+) -> None:
     """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
+
+    ``scale``: which one, of a checkpoint that serves several.
 
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
@@ -33,18 +38,20 @@ def quantize(checkpoint: str | Path, calibration: str | Path, output: str | Path
 
     require_folder(Path(output))
     progress = Progress(f"{output}.resume")
-    save_spec(quantize_by_preset(load_checkpoint(checkpoint), calibration, preset, progress=progress, **settings), output)
+    save_spec(quantize_by_preset(load_checkpoint(checkpoint, scale), calibration, preset, progress=progress, **settings), output)
     progress.finish()
 
 
-def analyze(checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path) -> str:
+def analyze(
+    checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path, scale: int | None = None
+) -> str:
     """What a ``.srq`` costs its checkpoint, layer by layer: a table, and plots in the folder ``output``."""
     from tvm_srq.models import load_checkpoint
     from tvm_srq.quant.reports import analysis
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))
-    return analysis.table(analysis.analyze(load_checkpoint(checkpoint), load_spec(spec_path), calibration, output))
+    return analysis.table(analysis.analyze(load_checkpoint(checkpoint, scale), load_spec(spec_path), calibration, output))
 
 
 def compile_network(
@@ -134,8 +141,10 @@ def require_threads(threads: int | None) -> None:
         raise UserError(f"threads must be 1 or more, not {threads}")
 
 
-def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscaler, int, str]:
+def load_upscaler(path: str | Path, threads: int | None = None, scale: int | None = None) -> tuple[Upscaler, int, str]:
     """A network to call, its scale, and what executes it: a .tar (on ``threads``), a .srq, a checkpoint, or ``bicubicN``.
+
+    ``scale``: which one, of a checkpoint that serves several.
 
     Raises:
         UserError: it cannot be loaded, or the number of threads is none.
@@ -161,7 +170,7 @@ def load_upscaler(path: str | Path, threads: int | None = None) -> tuple[Upscale
     from tvm_srq.models import load_checkpoint
     from tvm_srq.models.float_runner import FloatRunner
 
-    network = load_checkpoint(path)
+    network = load_checkpoint(path, scale)
     return FloatRunner(network), network.scale, "PyTorch float32"
 
 
@@ -197,13 +206,18 @@ def run_on_device(
         return RemoteSession(network, device, threads)(picture)
 
 
-def evaluate(network: str | Path, dataset: str, json_path: str | Path | None = None) -> dict[str, Any]:
-    """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics."""
+def evaluate(
+    network: str | Path, dataset: str, json_path: str | Path | None = None, scale: int | None = None
+) -> dict[str, Any]:
+    """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics; at ``scale``, if the network serves several."""
     import json
 
     if json_path is not None:
         require_folder(Path(json_path))
-    upscale, scale, executor = load_upscaler(network)
+    wanted = scale
+    upscale, scale, executor = load_upscaler(network, scale=wanted)
+    if wanted not in (None, scale):
+        raise UserError(f"{network} is of scale {scale}, not {wanted}; leave the scale out")
     images = []
     for name, low, high in pairs(find_dataset(dataset, os.environ.get("TVM_SRQ_DATA")), scale):
         result = upscale(low)
@@ -222,8 +236,8 @@ def finite(scores: dict[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in scores.items()}
 
 
-def inspect(path: str | Path) -> str:
-    """What a checkpoint, .srq or .tar holds, as text."""
+def inspect(path: str | Path, scale: int | None = None) -> str:
+    """What a checkpoint, .srq or .tar holds, as text; ``scale``: which one, of a checkpoint that serves several."""
     path = Path(path)
     if path.suffix == ".tar":
         from tvm_srq.artifact import read_artifact
@@ -246,5 +260,5 @@ def inspect(path: str | Path) -> str:
         return "\n".join(lines)
     from tvm_srq.models import load_checkpoint
 
-    network = load_checkpoint(path)
+    network = load_checkpoint(path, scale)
     return f"{network.family} {network.config}, {sum(p.numel() for p in network.parameters())} parameters, float32"

@@ -6,6 +6,7 @@ import argparse
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", metavar="NET", help=".tar, .srq (integer reference), checkpoint (float32) or bicubicN")
     command.add_argument("--dataset", required=True, metavar="NAME|DIR")
+    command.add_argument("--scale", type=int, help="which one, of a checkpoint that serves several")
     command.add_argument("--json", metavar="FILE")
     command.set_defaults(action=execute)
 
@@ -13,7 +14,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    report = api.evaluate(parsed.network, parsed.dataset, parsed.json)
+    report = api.evaluate(parsed.network, parsed.dataset, parsed.json, parsed.scale)
     for image in report["images"]:
         print(f"{image['name']:24} {image['psnr_y']:7.3f} dB  SSIM {image['ssim_y']:.4f}")
     mean = report["mean"]

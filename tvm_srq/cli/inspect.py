@@ -5,10 +5,11 @@ import argparse
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", metavar="NET")
+    command.add_argument("--scale", type=int, help="which one, of a checkpoint that serves several")
     command.set_defaults(action=execute)
 
 
 def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    print(api.inspect(parsed.network))
+    print(api.inspect(parsed.network, parsed.scale))

@@ -1,10 +1,8 @@
 """SRResNet (Ledig et al., CVPR 2017), with or without batch normalization."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Family, Network, StateDict, count_numbered, same_convolution
+from tvm_srq.models.base import Config, Family, Network, StateDict, count_numbered, has_convolutions, same_convolution
 
 
 def convolution(features: int, batch_norm: bool) -> nn.Conv2d:
@@ -38,9 +36,11 @@ class SRResNet(Network):
         slopes: parameters of each PReLU, 1 or ``features``.
     """
 
+    output_range = (-1.0, 1.0)
+
     def __init__(self, blocks: int, features: int, scale: int, batch_norm: bool = True, slopes: int = 64):
         super().__init__()
-        self.scale, self.pixel_range, self.output_range = scale, 1.0, (-1.0, 1.0)
+        self.scale = scale
         self.head = nn.Sequential(same_convolution(3, features, 9), nn.PReLU(slopes))
         self.body = nn.Sequential(*[ResidualBlock(features, batch_norm, slopes) for _ in range(blocks)])
         self.body_conv = convolution(features, batch_norm)
@@ -57,9 +57,9 @@ class SRResNet(Network):
         return self.tail(self.up(x + self.body_bn(self.body_conv(self.body(x)))))
 
 
-def detect(state: StateDict) -> dict[str, Any] | None:
+def detect(state: StateDict) -> Config | None:
     """Recognise ``head.0``, ``body.N.conv1``, ``body_conv``, ``up.0`` and ``tail``."""
-    if not {"head.0.weight", "head.1.weight", "body.0.conv1.weight", "up.0.weight", "tail.weight"} <= state.keys():
+    if not has_convolutions(state, "head.0", "body.0.conv1", "up.0", "tail") or "head.1.weight" not in state:
         return None
     return {
         "blocks": count_numbered(state, "body.", ".conv1.weight"),
