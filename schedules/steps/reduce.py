@@ -35,7 +35,7 @@ def build_global_average(step: GlobalAverage, maps: Maps) -> tuple[PrimFunc, lis
 def build_global_deviation(step: GlobalDeviation, maps: Maps) -> tuple[PrimFunc, list]:
     def finish(lanes: Lanes, sum_of: SumOf, count: Expr) -> Expr:
         mean = rounded_quotient(lanes, sum_of(None), count, 0)
-        quotient = T.truncdiv(sum_of(mean) * lanes.spread(T.int64(256)), lanes.spread(count))
+        quotient = T.truncdiv(sum_of(mean) * lanes.spread(T.int64(4**step.shift)), lanes.spread(count))
         # the root of an integer is never half way between two: a half more, cut off, is the nearest
         return lanes.cast(T.sqrt(lanes.cast(quotient, "float64")) + lanes.spread(T.float64(0.5)), "int64")
 

@@ -275,16 +275,16 @@ def test_global_average(value, shift):
 
 
 @SETTINGS
-@given(maps(2))
-def test_global_deviation(value):
+@given(maps(2), st.integers(0, 4))
+def test_global_deviation(value, shift):
     def deviation(channel):
         values = [int(v) for v in channel.ravel()]
         mean = nearest(Fraction(sum(values), len(values)))
-        square = sum((v - mean) ** 2 for v in values) * 256 // len(values)
+        square = sum((v - mean) ** 2 for v in values) * 4**shift // len(values)
         root = isqrt(square)
         return clip(root + (square > root * root + root))  # root + 1/2 squared is root**2 + root + 1/4
 
-    assert np.array_equal(run(GlobalDeviation(), value), [[[deviation(channel)]] for channel in value])
+    assert np.array_equal(run(GlobalDeviation(shift), value), [[[deviation(channel)]] for channel in value])
 
 
 NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}

@@ -40,7 +40,7 @@ EXAMPLES = [
     Encode([0.5, 0.25], -8, range(-8, 8)),
     Encode([0.5, 0.25], -8, range(-8, 8), [3, -4]),
     GlobalAverage(4),
-    GlobalDeviation(),
+    GlobalDeviation(3),
     Lookup(np.arange(4096)),
     MaxPool(2, 2),
     Multiply(0.01, "pixel"),

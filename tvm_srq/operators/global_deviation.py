@@ -10,6 +10,8 @@ from torch import Tensor
 from tvm_srq import steps
 from tvm_srq.extent import ONE, Extent
 from tvm_srq.operators.base import Operator, Size
+from tvm_srq.operators.global_average import finer
+from tvm_srq.steps.global_deviation import MAX_SHIFT
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Node
@@ -32,5 +34,7 @@ class GlobalDeviation(Operator):
         return ONE
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        made = lowering.emit(node, steps.GlobalDeviation(), [lowering.stream(node.inputs[0])], last=False)
-        lowering.finish_at(node, made, lowering.step(node.inputs[0]) / 16)
+        source = lowering.step(node.inputs[0])
+        shift = finer(source, lowering.step(node.name), MAX_SHIFT)
+        made = lowering.emit(node, steps.GlobalDeviation(shift), [lowering.stream(node.inputs[0])], last=False)
+        lowering.finish_at(node, made, source / 2**shift)

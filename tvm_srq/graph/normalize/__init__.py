@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tvm_srq.graph.graph import Graph
-from tvm_srq.graph.normalize.square_roots import drop_square_roots
+from tvm_srq.graph.normalize.deviation import with_deviations
+from tvm_srq.graph.normalize.gates import with_whole_functions
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = (drop_square_roots,)
+PASSES: tuple[Callable[[Graph], Graph], ...] = (with_whole_functions, with_deviations)
 
 
 def normalized(graph: Graph) -> Graph:
