@@ -16,8 +16,8 @@ def with_deviations(graph: Graph) -> Graph:
 
 def variance(graph: Graph, node: Node) -> Node | None:
     """``mean((x - mean(x)) ** 2)`` under a root becomes the deviation of x; the root is this then."""
-    squares = node.operator == "function" and node.attributes["function"] == "sqrt" and made_by(graph, node.inputs[0], "global_average")
-    square = squares and made_by(graph, squares.inputs[0], "function", "square")
+    mean_square = is_root(node) and made_by(graph, node.inputs[0], "global_average")
+    square = mean_square and made_by(graph, mean_square.inputs[0], "function", "square")
     difference = square and made_by(graph, square.inputs[0], "add")
     if not difference:
         return None
@@ -31,9 +31,13 @@ def variance(graph: Graph, node: Node) -> Node | None:
 
 def root(graph: Graph, node: Node) -> Node | None:
     """The root of a deviation's square is the deviation."""
-    square = node.operator == "function" and node.attributes["function"] == "sqrt" and made_by(graph, node.inputs[0], "function", "square")
+    square = is_root(node) and made_by(graph, node.inputs[0], "function", "square")
     deviation = square and made_by(graph, square.inputs[0], "global_deviation")
     return Node("", "global_deviation", deviation.inputs, deviation.attributes) if deviation else None
+
+
+def is_root(node: Node) -> bool:
+    return node.operator == "function" and node.attributes["function"] == "sqrt"
 
 
 def deviation_of(source: str) -> Node:

@@ -14,7 +14,7 @@ TOLERANCE = 2e-3  # constants may have been float16
 
 
 def rewritten(graph: Graph, match: Callable[[Graph, Node], Node | None]) -> Graph:
-    """Every node for which ``match`` has another one replaced by this, under the same name; what is not needed then is dropped."""
+    """Every node that ``match`` has another for replaced by it, under the same name; what is not needed then is dropped."""
     nodes, found = [], False
     for node in graph.nodes:
         other = match(graph, node)

@@ -1,4 +1,4 @@
-"""ONNX files as graphs: sizes computed with numbers (numbers.py), everything else by the handlers that PyTorch's operators have."""
+"""ONNX files as graphs: sizes computed with numbers (numbers.py), the rest by the handlers of PyTorch's operators."""
 
 from tvm_srq.graph.sources.onnx.importer import OnnxImport, graph_of_onnx, import_onnx
 

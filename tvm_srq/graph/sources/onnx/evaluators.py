@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -54,17 +55,14 @@ def elementwise(operation: Operation, inputs: Arrays) -> Sequence[NDArray]:
 @evaluates("Max", "Min")
 def extreme(operation: Operation, inputs: Arrays) -> Sequence[NDArray]:
     function = np.maximum if operation.operator == "Max" else np.minimum
-    result = inputs[0]
-    for other in inputs[1:]:
-        result = function(result, other)  # type: ignore[call-overload]
-    return [result]  # type: ignore[list-item]
+    return [functools.reduce(function, inputs)]  # type: ignore[arg-type]
 
 
 @evaluates("Mod")
 def remainder(operation: Operation, inputs: Arrays) -> Sequence[NDArray]:
     if not np.all(inputs[1]):
         raise Refused("divides by zero")
-    return [(np.fmod if operation.attribute("fmod", 0) else np.mod)(*inputs)]  # type: ignore[call-overload]
+    return [(np.fmod if operation.attribute("fmod", 0) else np.mod)(*inputs)]  # type: ignore
 
 
 @evaluates(*REDUCTIONS)

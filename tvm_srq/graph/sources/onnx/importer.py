@@ -103,7 +103,7 @@ def channels_last(tensor: Tensor) -> bool:
     lengths = tensor.lengths
     if len(lengths) != 4 or lengths[0] not in (1, None):
         shown = " x ".join("any" if length is None else str(length) for length in lengths)
-        raise UserError(f"the network takes {tensor.name} of {shown or 'unknown shape'}, not one picture (1, channels, rows, columns)")
+        raise UserError(f"the network takes {tensor.name} of the shape {shown}, not one picture (1, channels, rows, columns)")
     if tensor.dtype not in (*FLOATS, "uint8"):
         raise UserError(f"the network takes pictures of the type {tensor.dtype}, not floats or bytes")
     if lengths[1] in (1, 3, None) and not (lengths[1] is None and lengths[3] in (1, 3)):
@@ -127,7 +127,8 @@ def assumed_format(tensor: Tensor, channels: int) -> PictureFormat:
     """What files do not say."""
     white = 255.0 if tensor.dtype == "uint8" else 1.0
     order = "red first" if channels == 3 else "grey"
-    return PictureFormat(channels, white, (0.0, 1.0), f"ONNX files do not tell: pictures of 0..{white:.0f}, output of 0..1, {order}")
+    assumed = f"ONNX files do not tell: pictures of 0..{white:.0f}, output of 0..1, {order}"
+    return PictureFormat(channels, white, (0.0, 1.0), assumed)
 
 
 def described(model: Model, fixed: tuple[int | None, ...]) -> str:

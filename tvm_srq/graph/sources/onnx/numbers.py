@@ -54,10 +54,12 @@ def evaluate(operation: Operation, inputs: Sequence[Numbers | None], samples: in
     with np.errstate(all="ignore"):
         if not any(isinstance(each, Sampled) for each in inputs):
             return [bounded(result) for result in evaluator(operation, list(inputs))]  # type: ignore[arg-type]
-        results = [
-            evaluator(operation, [each.values[k] if isinstance(each, Sampled) else each for each in inputs]) for k in range(samples)
-        ]
+        results = [evaluator(operation, [at_sample(each, k) for each in inputs]) for k in range(samples)]
     return [together(column) for column in zip(*results, strict=True)]
+
+
+def at_sample(numbers: Numbers | None, sample: int) -> NDArray | None:
+    return numbers.values[sample] if isinstance(numbers, Sampled) else numbers
 
 
 def bounded(result: NDArray) -> NDArray:
@@ -104,9 +106,12 @@ def slices_of(operation: Operation, inputs: Sequence[Numbers | None], rank: int)
     else:
         starts, ends, axes, steps = operation.attribute("starts"), operation.attribute("ends"), operation.attribute("axes"), None
     axes, steps = axes or list(range(len(starts))), steps or [1] * len(starts)
-    if not all(isinstance(each, int) for each in (*axes, *steps)):
-        raise Refused("slices along axes or by steps that depend on the picture's size")
-    return [(axis % rank, start, end, step) for axis, start, end, step in zip(axes, starts, ends, steps, strict=True)]
+    result = []
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if not isinstance(axis, int) or not isinstance(step, int):
+            raise Refused("slices along axes or by steps that depend on the picture's size")
+        result.append((axis % rank, start, end, step))
+    return result
 
 
 def parts_of(operation: Operation, given: NDArray | None, length: int) -> list[int]:

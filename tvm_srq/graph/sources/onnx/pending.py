@@ -44,4 +44,4 @@ class Codes(Pending):
         return self.value.shape
 
     def finished(self, translation: Translation) -> NoReturn:
-        raise Refused("computes with quantized codes: give the network with QuantizeLinear and DequantizeLinear in pairs, or in floats")
+        raise Refused("computes with quantized codes; give it in floats, or with QuantizeLinear and DequantizeLinear in pairs")

@@ -29,7 +29,7 @@ HANDLERS: dict[str, Handler] = {}
 KEEPING = ("DequantizeLinear", "QuantizeLinear", "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose")
 
 
-class Uneven(UserError):
+class Uneven(UserError):  # noqa: N818  it is an answer
     """Rows or columns are cut into parts that are not whole for every size: tried again with multiples."""
 
 

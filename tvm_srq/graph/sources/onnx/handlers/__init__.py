@@ -1,4 +1,4 @@
-"""What each ONNX operator is in a graph, by kinds; importing this fills :data:`tvm_srq.graph.sources.onnx.translation.HANDLERS`."""
+"""What each ONNX operator is in a graph, by kinds; importing this fills ``HANDLERS`` of the translation."""
 
 from tvm_srq.graph.sources.onnx.handlers import (
     activations,

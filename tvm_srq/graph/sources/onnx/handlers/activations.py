@@ -15,8 +15,8 @@ from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, handles, sho
 from tvm_srq.graph.sources.views import View
 
 FUNCTIONS = {
-    "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hardswish", "Softplus": "softplus", "Mish": "mish", "Erf": "erf", "Exp": "exp",
-    "Abs": "abs", "Sqrt": "sqrt",
+    "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hardswish", "Softplus": "softplus", "Mish": "mish", "Erf": "erf",
+    "Exp": "exp", "Abs": "abs", "Sqrt": "sqrt",
 }  # fmt: skip
 SELU = (1.6732632423543772, 1.0507009873554805)
 

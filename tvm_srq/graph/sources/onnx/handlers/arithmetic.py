@@ -80,8 +80,11 @@ def operands(t: OnnxTranslation, o: Operation) -> tuple[Any, Any]:
     """Both inputs; a map of one channel that meets constants for several has its channel repeated."""
     first, second = (t.operand(name) for name in o.inputs)
     for item, other in ((first, second), (second, first)):
-        if isinstance(item, Reference) and not t.is_number(item.name) and isinstance(other, Reference) and t.is_number(other.name):
-            widen(t, item, np.shape(t.numbers[other.name]))  # type: ignore[arg-type]
+        if not isinstance(item, Reference) or not isinstance(other, Reference) or t.is_number(item.name):
+            continue
+        constant = t.numbers.get(other.name)
+        if isinstance(constant, np.ndarray):
+            widen(t, item, constant.shape)
     return first, second
 
 
@@ -105,5 +108,3 @@ def mean_of(t: OnnxTranslation, o: Operation, total: int, other: int) -> Any:
     if rows.shape[1] != 1 or not np.allclose(rows[:, 0], wanted, rtol=1e-6, atol=0):
         t.refuse("does not divide a sum by the number of its pixels")
     return value.mean
-
-

@@ -80,8 +80,8 @@ def expand(t: OnnxTranslation, o: Operation) -> View:
     """Repeats what has length 1."""
     view, wanted = t.seen(o), t.lengths(o.input(1))
     assert wanted is not None
-    lengths = [1] * (len(wanted) - len(view.shape)) + list(view.shape)
-    wanted = [1] * (len(lengths) - len(wanted)) + wanted
+    lengths: list[Length] = [*[1] * (len(wanted) - len(view.shape)), *view.shape]
+    wanted = [*[1] * (len(lengths) - len(wanted)), *wanted]
     return expanded(view, [new if old == 1 else old for old, new in zip(lengths, wanted, strict=True)])
 
 

@@ -35,5 +35,5 @@ def pad(t: OnnxTranslation, o: Operation) -> Any:
         t.refuse(f"pads in the mode {mode}")
     shape = [combine(lambda a, b, c: a + b + c, *lengths) for lengths in zip(value.shape, before, after, strict=True)]
     sides = [before[3], after[3], before[2], after[2]]
-    call = o.call("pad", shape)
-    return torch_handlers.pad(t, call, Reference(o.input(0)), mode=MODES[mode], pad=sides, value=number if mode == "constant" else 0)
+    number = number if mode == "constant" else 0.0
+    return torch_handlers.pad(t, o.call("pad", shape), Reference(o.input(0)), mode=MODES[mode], pad=sides, value=number)

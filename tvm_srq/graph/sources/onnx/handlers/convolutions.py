@@ -107,7 +107,7 @@ def pair(o: Operation, name: str, default: int = 1) -> tuple[int, int]:
 
 
 def borders(t: OnnxTranslation, o: Operation, reach: Sequence[int], strides: Sequence[int]) -> tuple[int, int, int, int]:
-    """Rows above, columns to the left, rows below, columns to the right, of a window that reaches ``reach`` further than a pixel."""
+    """Rows above, columns to the left, rows below and columns to the right, of windows that are ``reach`` + 1 long."""
     how = o.attribute("auto_pad", "NOTSET")
     if how in ("NOTSET", "VALID"):
         top, left, bottom, right = (o.attribute("pads") or (0, 0, 0, 0)) if how == "NOTSET" else (0, 0, 0, 0)
@@ -121,5 +121,3 @@ def borders(t: OnnxTranslation, o: Operation, reach: Sequence[int], strides: Seq
 
 def shortened(value: float) -> float:
     return float(str(np.float32(value)))
-
-

@@ -135,5 +135,3 @@ def nearest(t: OnnxTranslation, o: Operation, coordinates: str, rounding: str, s
 def chosen(coordinates: str, rounding: str, x: int, narrow: int, wide: int) -> int:
     """The input pixel that nearest-neighbour resizing takes for output pixel ``x``."""
     return min(max(ROUNDINGS[rounding](POSITIONS[coordinates](x, narrow, wide)), 0), narrow - 1)
-
-
