@@ -10,13 +10,12 @@ from tvm_srq.steps.arithmetic import clip_stream
 from tvm_srq.steps.global_average import rounded_quotient
 from tvm_srq.steps.step import Step
 
-
 MAX_SHIFT = 4  # sums of squares of 2**24 pixels stay within int64
 
 
 @dataclass(frozen=True, eq=False)
 class GlobalDeviation(Step):
-    """(C, 1, 1): clip_stream(rint(sqrt(float64(q)))), where m = (2 * sum + N) // (2 * N), q = (sum of (s - m)**2 << 2 shift) // N.
+    """(C, 1, 1): clip_stream(rint(sqrt(float64(q)))), m = (2 sum + N) // (2 N), q = (sum of (s - m)**2 << 2 shift) // N.
 
     Everything but the root is int64, N pixels, at most 2**24.
 
