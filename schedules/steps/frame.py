@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class Place:
         row, column: of the output, without its halo.
         channel: the thread's first channel on CUDA; None on CPUs, where a pixel has all channels.
         extents: rows and columns of every source, without halo.
+        prepared: what the step has computed for the whole row.
     """
 
     maps: Maps
@@ -39,6 +41,7 @@ class Place:
     row: Expr
     column: Expr
     channel: Expr | None
+    prepared: Any = None
 
     def load(self, number: int, row: Expr, column: Expr, channel: Expr | int) -> Expr:
         """Channels (a scalar or a vector of them) of a source's pixel."""
@@ -62,7 +65,7 @@ def shifted(channel: Expr | int, offset: int) -> Expr | int:
 
 def build(
     step: Step, maps: Maps, constants: list[NDArray], body: Callable[[Place], None], group: int = 1, padding: int | None = None,
-    block: int = 1,
+    block: int = 1, prepare: Callable[[Place], Any] = lambda row: None,
 ) -> PrimFunc:  # fmt: skip
     """The PrimFunc of a step that computes the output pixel by pixel.
 
@@ -70,6 +73,7 @@ def build(
         body: writes one pixel of a place, all its channels or, on CUDA, ``group`` of them.
         group: channels of a CUDA thread.
         block: on CPUs, the body writes the ``block**2`` output pixels from (row, column) * block on.
+        prepare: (a row's first place) -> what all its places have as ``prepared``.
         padding: number of the constant that holds the (padded,) stored codes of a real zero, where the output has a halo.
     """
     with IRBuilder() as builder, T.prim_func(s_tir=True):
@@ -81,16 +85,17 @@ def build(
         output = T.arg("output", feature_map((rows + halo, columns + halo, maps.output.stored), maps.output.dtype))
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
 
-        def at(row: Expr, column: Expr, channel: Expr | None) -> Place:
-            return Place(maps, sources, parameters, output, extents, row, column, channel)
+        def at(row: Expr, column: Expr, channel: Expr | None, prepared: Any = None) -> Place:
+            return Place(maps, sources, parameters, output, extents, row, column, channel, prepared)
 
         if maps.device == "cuda":
             with cuda_thread(rows, columns, maps.padded // group) as (row, column, number):
-                body(at(row, column, number * group))
+                body(at(row, column, number * group, prepare(at(row, column, number * group))))
         else:
             with T.parallel(0, rows if block == 1 else rows // block) as row:
+                prepared = prepare(at(row, T.int64(0), None))
                 with T.serial(0, columns if block == 1 else columns // block) as column:
-                    body(at(row, column, None))
+                    body(at(row, column, None, prepared))
                 if halo and padding is not None:
                     fill_halo_columns(maps, parameters[padding], output, row, columns)
     return builder.get()

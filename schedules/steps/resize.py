@@ -17,22 +17,25 @@ Neighbours = list[tuple[Expr, Expr]]  # index and weight (int64)
 
 
 def build_resize(step: Resize, maps: Maps) -> tuple[PrimFunc, list]:
-    """Weights are computed for every pixel, from the extents of both maps."""
-    lanes = vector_lanes(maps)
+    """Weights are computed for every row and pixel, from the extents of both maps."""
+    lanes, scope = vector_lanes(maps), "local" if maps.device == "cuda" else "global"
+
+    def prepare(place: Place) -> Neighbours:
+        return neighbours(step, place.row, place.extents[0][0], place.output.shape[0], scope)
 
     def body(place: Place) -> None:
-        rows = neighbours(step, place.row, place.extents[0][0], place.output.shape[0])
-        columns = neighbours(step, place.column, place.extents[0][1], place.output.shape[1])
+        rows = place.prepared
+        columns = neighbours(step, place.column, place.extents[0][1], place.output.shape[1], scope)
         if place.channel is not None:
             write(place, lanes, rows, columns, place.channel)
             return
         with T.serial(0, maps.padded // lanes.count) as vector:
             write(place, lanes, rows, columns, T.bind(vector * lanes.count))
 
-    return build(step, maps, [], body), []
+    return build(step, maps, [], body, prepare=prepare), []
 
 
-def neighbours(step: Resize, output: Expr, size: Expr, count: Expr) -> Neighbours:
+def neighbours(step: Resize, output: Expr, size: Expr, count: Expr, scope: str) -> Neighbours:
     """Along one axis, as tvm_srq.steps.resize says; divisions are of numbers that are not negative."""
     if step.coordinates == "half_pixel":
         number, denominator = (2 * output + 1) * size - count, 2 * count
@@ -42,11 +45,19 @@ def neighbours(step: Resize, output: Expr, size: Expr, count: Expr) -> Neighbour
         number, denominator = output * size, count
     if step.mode == "linear":
         number = bounded_below(number, 0)
-    number, denominator = T.bind(number), T.bind(denominator)
-    first = T.bind(T.truncdiv(number + denominator, denominator) - 1)  # number >= -denominator
-    t = T.bind(T.truncdiv((number - first * denominator) * UNIT + T.truncdiv(denominator, T.int64(2)), denominator))
+    number, denominator = held(number, scope), held(denominator, scope)
+    first = held(T.truncdiv(number + denominator, denominator) - 1, scope)  # number >= -denominator
+    t = held(T.truncdiv((number - first * denominator) * UNIT + T.truncdiv(denominator, T.int64(2)), denominator), scope)
     begin, weights = (0, [UNIT - t, t]) if step.mode == "linear" else (-1, cubic_weights(t))
-    return [(T.bind(bounded(first + begin + i, size)), T.bind(weight)) for i, weight in enumerate(weights)]
+    return [(held(bounded(first + begin + i, size), scope), held(weight, scope)) for i, weight in enumerate(weights)]
+
+
+def held(value: Expr, scope: str) -> Expr:
+    """A value in memory that the compiler keeps in a register: TVM's simplifier, which takes seconds over such quotients, does
+    not look into it."""
+    memory = T.alloc_buffer((1,), "int64", scope=scope)
+    T.buffer_store(memory, value, [0])
+    return memory[0]
 
 
 def cubic_weights(t: Expr) -> list[Expr]:
