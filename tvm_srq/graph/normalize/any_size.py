@@ -1,4 +1,4 @@
-"""Networks that work on multiples of a number of rows and columns only, made to work on any: as their authors pad pictures."""
+"""Networks that work on multiples of a number of rows and columns only, made to work on any by borders."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def divides(graph: Graph, sizes: Iterable[int]) -> bool:
 
 
 def padded(graph: Graph, multiple: int, scale: int) -> Graph:
-    """The graph behind a mirrored border below and to the right, and its output without what this border became."""
+    """The graph behind the picture's last row and column repeated below and to the right, and its output without what this border became."""
     names = {node.name for node in graph.nodes}
     front, back = unused("picture.padded", names), unused("picture.cropped", names)
-    pad = Node(front, "pad_to_multiple", (PICTURE,), {"mode": "reflect", "multiple": multiple})
+    pad = Node(front, "pad_to_multiple", (PICTURE,), {"mode": "replicate", "multiple": multiple})
     terms = [[1, multiple - 1, multiple], [multiple, 0, 1]]
 
     def moved(node: Node) -> Node:
