@@ -74,10 +74,13 @@ def run_by_onnxruntime(path: Path, pictures: Sequence[NDArray]) -> list[NDArray]
     return [session.run(None, {name: picture.astype(dtype)})[0].astype(np.float32) for picture in pictures]
 
 
-def assert_same(graph: Any, path: Path, sizes: Sequence[tuple[int, int]] = SIZES, tolerance: float = 1e-5) -> None:
-    """The graph does what onnxruntime does with the file."""
+def assert_same(
+    graph: Any, path: Path, sizes: Sequence[tuple[int, int]] = SIZES, tolerance: float = 1e-5,
+    values: tuple[float, float] = (-0.5, 1.5),
+) -> None:  # fmt: skip
+    """The graph does what onnxruntime does with the file, on pictures of values of this range."""
     random = np.random.default_rng(1)
-    pictures = [random.random((1, graph.picture.channels, *size), np.float32) * 2 - 0.5 for size in sizes]
+    pictures = [random.uniform(*values, (1, graph.picture.channels, *size)).astype(np.float32) for size in sizes]
     network = GraphNetwork(graph)
     for picture, expected in zip(pictures, run_by_onnxruntime(path, pictures), strict=True):
         with torch.no_grad():
