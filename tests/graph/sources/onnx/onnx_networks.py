@@ -52,8 +52,9 @@ class File:
         return self.node("Conv", source, weight, **({"pads": [kernel // 2] * 4} | attributes))
 
     def model(self, output: str, shape: Sequence[Any] = (1, 3, "h", "w"), kind: int = 1, more: Sequence[str] = ()) -> Any:
-        float_type = onnx.helper.make_tensor_value_info
-        ends = [float_type("picture_in", kind, shape)], [float_type(name, kind, None) for name in (output, *more)]
+        """``kind``: the type of the picture; the output is of floats where this is bytes."""
+        make, made = onnx.helper.make_tensor_value_info, 1 if kind == onnx.TensorProto.UINT8 else kind
+        ends = [make("picture_in", kind, shape)], [make(name, made, None) for name in (output, *more)]
         graph = onnx.helper.make_graph(self.nodes, "network", *ends, self.constants)
         return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)], ir_version=9)
 

@@ -56,6 +56,7 @@ CASES: dict[str, tuple[str, Case]] = {
     ),
     "integers": (r"\(Cast\) makes other numbers than floats", lambda f, x: f.node("Cast", x, to=7)),
     "cube root": (r"\(Pow\) takes the power 0.3", lambda f, x: f.node("Pow", x, f.constant(0.3))),
+    "no network": (r"gives its picture back", lambda f, x: f.node("Identity", x)),
     "nothing": (r"reads nowhere, which nothing makes", lambda f, x: f.node("Relu", "nowhere")),
     "no picture": (r"output does not come from its picture", lambda f, x: f.node("ConstantOfShape", f.integers(1, 3, 4, 4))),
     "too many numbers": (r"makes an array of the shape", lambda f, x: f.node("ConstantOfShape", f.integers(10**6, 10**6))),

@@ -103,3 +103,31 @@ def test_arithmetic_on_sizes_is_that_of_each_size(sizes, steps):
         expected = [python[operator](each, number) for each in expected]
     (length,) = lengths_in(value)
     assert (length.values if isinstance(length, Size) else (length,) * len(sizes)) == tuple(expected)
+
+
+def test_sizes_said_of_the_picture_in_a_network_for_even_sizes(tmp_path):
+    """Of a picture of odd size they are those of the padded one, as if it had been padded before."""
+    file = File()
+    small = file.convolution(file.node("SpaceToDepth", "picture_in", blocksize=2), 12, 3)
+    sizes = file.node("Mul", file.node("Shape", "picture_in"), file.integers(1, 1, 2, 2))
+    how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    path = file.save(tmp_path / "network.onnx", file.node("Resize", small, "", "", sizes, **how))
+    graph = graph_of_onnx(path)
+    assert_same(graph, path, [(8, 10)])
+    picture = np.random.default_rng(0).random((1, 3, 9, 12), np.float32)
+    made = GraphNetwork(graph)(torch.tensor(picture)).detach().numpy()
+    (whole,) = run_by_onnxruntime(path, [np.pad(picture, ((0, 0), (0, 0), (0, 1), (0, 0)), mode="edge")])
+    assert made.shape == (1, 3, 18, 24)
+    assert np.abs(made - whole[:, :, :18]).max() < 1e-5
+
+
+def test_bytes_as_pictures(tmp_path):
+    file = File()
+    scaled = file.node("Div", file.node("Cast", "picture_in", to=1), file.constant(255.0))
+    path = file.save(tmp_path / "network.onnx", file.convolution(scaled, 3, 3, 3), kind=2)
+    graph = graph_of_onnx(path)
+    assert graph.picture.white == 255.0
+    assert operators(graph) == ["affine", "convolution"]
+    picture = np.random.default_rng(0).integers(0, 256, (1, 3, 5, 6))
+    made = GraphNetwork(graph)(torch.tensor(picture, dtype=torch.float32)).detach().numpy()
+    assert np.abs(made - run_by_onnxruntime(path, [picture])[0]).max() < 1e-5
