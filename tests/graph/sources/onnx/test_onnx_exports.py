@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from onnx_networks import assert_same
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
 from tvm_srq.graph.graph import Graph, PictureFormat
-from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
 from tvm_srq.graph.sources.module import graph_of_module
 from tvm_srq.graph.sources.onnx import graph_of_onnx
+from tvm_srq.metrics import psnr_y
 from tvm_srq.models.carn_m import CARNM
 from tvm_srq.models.compact import Compact
 from tvm_srq.models.edsr import EDSR
@@ -34,6 +36,9 @@ ALIKE = {
     "rlfn": lambda: RLFN(1, 8, 12, 4, 4),
     "rrdbnet": lambda: RRDBNet(1, 8, 4, 4),
 }
+
+
+EXPORTERS = [pytest.param("dynamo", marks=pytest.mark.slow), "legacy"]
 
 
 class Zoo(nn.Module):
@@ -107,7 +112,7 @@ def assert_like_module(graph: Graph, network: nn.Module, tolerance: float = 1e-5
             assert (GraphNetwork(graph)(picture) - network(picture)).abs().max() < tolerance
 
 
-@pytest.mark.parametrize("exporter", ["dynamo", "legacy"])
+@pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("name", ALIKE)
 def test_a_file_is_the_graph_of_its_module(name, exporter, tmp_path):
     torch.manual_seed(0)
@@ -120,7 +125,7 @@ def test_a_file_is_the_graph_of_its_module(name, exporter, tmp_path):
         assert_equal(graph, graph_of_module(network, form))
 
 
-@pytest.mark.parametrize("exporter", ["dynamo", "legacy"])
+@pytest.mark.parametrize("exporter", EXPORTERS)
 def test_batch_norm_is_folded_by_the_exporters(exporter, tmp_path):
     """Into the convolutions before: the file does not have it any more."""
     torch.manual_seed(0)
@@ -133,7 +138,7 @@ def test_batch_norm_is_folded_by_the_exporters(exporter, tmp_path):
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-@pytest.mark.parametrize("exporter", ["dynamo", "legacy"])
+@pytest.mark.parametrize("exporter", EXPORTERS)
 def test_everything_at_once(exporter, fixed, tmp_path):
     torch.manual_seed(0)
     network = Zoo().eval()
@@ -155,6 +160,23 @@ def test_published_files(name, data, tmp_path):
     sizes = ((32, 40), (33, 41), (5, 7))
     assert_same(graph, path, sizes, 2e-3, (0.0, 1.0))
     assert_same(graph, in_float32(path, tmp_path / name), sizes, values=(0.0, 1.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, psnr",
+    [("2x_AnimeJaNai_SD_Compact_fp16_op23.onnx", 32.18), ("2x_AnimeJaNai_HD_V3.1_Performance_SPANF3_fp16.onnx", 34.51)],
+)
+def test_published_files_on_set5(name, psnr, data):
+    graph = graph_of_onnx(data / "weights" / "onnx" / name)
+    network, found = GraphNetwork(graph), []
+    for path in sorted((data / "datasets" / "Set5" / "HR").glob("*.png")):
+        small = path.parents[1] / "LR_bicubic" / "X2" / f"{path.stem}x2.png"
+        high, low = (np.array(Image.open(each).convert("RGB")) for each in (path, small))
+        with torch.no_grad():
+            made = to_picture(network(as_batch(low, graph)), graph)[0].permute(1, 2, 0).numpy()
+        found.append(psnr_y(made, high[: made.shape[0], : made.shape[1]], 2))
+    assert np.mean(found) == pytest.approx(psnr, abs=0.01)
 
 
 def in_float32(path: Path, target: Path) -> Path:
