@@ -1,4 +1,4 @@
-"""Networks that work on multiples of a number of rows and columns only, made to work on any: as their authors pad pictures."""
+"""Networks that work on multiples of a number of rows and columns only, made to work on any by borders."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def for_any_size(graph: Graph) -> Graph:
 
     A graph that no multiple helps is returned as it is.
     """
-    if not graph.nodes or (whole_scale(graph.extents[graph.output], graph.smallest) and divides(graph, range(61, 125))):
+    if not graph.nodes or (whole_scale(graph.extents[graph.output], graph.smallest) and fits(graph, range(61, 125))):
         return graph
     for multiple in MULTIPLES:
         scale = scale_at(graph, multiple)
-        if scale and divides(graph, range(multiple, 65 * multiple, multiple)):
+        if scale and fits(graph, range(multiple, 65 * multiple, multiple)):
             return padded(graph, multiple, scale)
     return graph
 
@@ -45,17 +45,25 @@ def scale_at(graph: Graph, multiple: int) -> int:
     return scale if all(extent(n * multiple) == scale * n * multiple for n in range(1, 129)) else 0
 
 
-def divides(graph: Graph, sizes: Iterable[int]) -> bool:
-    """Whether rows and columns are whole where pixels become channels."""
-    unshuffles = [node for node in graph.nodes if node.operator == "pixel_unshuffle"]
-    return all(graph.extents[node.inputs[0]](size) % node.attributes["factor"] == 0 for node in unshuffles for size in sizes)
+def fits(graph: Graph, sizes: Iterable[int]) -> bool:
+    """Whether rows and columns are whole where pixels become channels, and as many where values meet."""
+    return all(fits_at(graph, node, size) for size in sizes for node in graph.nodes)
+
+
+def fits_at(graph: Graph, node: Node, size: int) -> bool:
+    extents = [graph.extents[name] for name in node.inputs]
+    if node.operator == "pixel_unshuffle":
+        return extents[0](size) % node.attributes["factor"] == 0
+    if node.operator in ("add", "multiply", "concat"):
+        return len({extent(size) for extent in extents if not extent.one}) <= 1
+    return True
 
 
 def padded(graph: Graph, multiple: int, scale: int) -> Graph:
-    """The graph behind a mirrored border below and to the right, and its output without what this border became."""
+    """The graph behind a border below and to the right that repeats the last pixels, and its output without what this became."""
     names = {node.name for node in graph.nodes}
     front, back = unused("picture.padded", names), unused("picture.cropped", names)
-    pad = Node(front, "pad_to_multiple", (PICTURE,), {"mode": "reflect", "multiple": multiple})
+    pad = Node(front, "pad_to_multiple", (PICTURE,), {"mode": "replicate", "multiple": multiple})
     terms = [[1, multiple - 1, multiple], [multiple, 0, 1]]
 
     def moved(node: Node) -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,14 +89,32 @@ def read_model(path: str | Path) -> Model:
     ends = [[tensor_of(onnx, value) for value in values if value.name not in constants] for values in (graph.input, graph.output)]
     if [len(each) for each in ends] != [1, 1]:
         raise UserError(f"{path} takes {len(ends[0])} tensors and gives {len(ends[1])}: one picture is needed at each end")
-    operations = tuple(operation_of(onnx, node, opset, index) for index, node in enumerate(graph.node))
-    return Model(operations, constants, ends[0][0], ends[1][0], opset, f"{path.stem}, an ONNX file of opset {opset}")
+    operations = [operation_of(onnx, node, opset, index) for index, node in enumerate(graph.node)]
+    return Model(
+        needed(operations, ends[1][0].name),
+        constants,
+        ends[0][0],
+        ends[1][0],
+        opset,
+        f"{path.stem}, an ONNX file of opset {opset}",
+    )
+
+
+def needed(operations: Sequence[Operation], output: str) -> tuple[Operation, ...]:
+    """The operations that the output depends on."""
+    wanted, kept = {output}, []
+    for operation in reversed(operations):
+        if wanted & set(operation.outputs):
+            wanted |= set(operation.inputs)
+            kept.append(operation)
+    return tuple(reversed(kept))
 
 
 def load_external(onnx: Any, proto: Any, path: Path) -> None:
     """Read tensors that are stored in other files of the same folder."""
     folder = path.resolve().parent
-    for tensor in onnx.external_data_helper._get_all_tensors(proto):
+    stored = [attribute.t for node in proto.graph.node for attribute in node.attribute if attribute.HasField("t")]
+    for tensor in (*proto.graph.initializer, *stored):
         if not onnx.external_data_helper.uses_external_data(tensor):
             continue
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")

@@ -9,7 +9,7 @@ import torch
 
 from tvm_srq.errors import UserError
 from tvm_srq.graph.builder import check
-from tvm_srq.graph.graph import Graph, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.normalize.any_size import for_any_size, without_unused
@@ -62,6 +62,8 @@ def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxI
     if picture is not None and picture.channels != channels:
         raise UserError(f"{path} takes pictures of {channels} channels, not {picture.channels}")
     translation, output = translated(model, channels, last)
+    if output == PICTURE:
+        raise UserError(f"{path} gives its picture back as it is: there is no network in it")
     form = picture or assumed_format(model.input, channels)
     fixed = model.input.lengths[1:3] if last else model.input.lengths[2:]
     description = described(model, fixed)
@@ -72,7 +74,7 @@ def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxI
         graph = run(graph)
     graph = check(graph)
     graph = check(replace(graph, smallest=smallest_size(graph)))
-    names = {node.name for node in graph.nodes} | {"picture"}
+    names = {node.name for node in graph.nodes} | {PICTURE}
     return OnnxImport(graph, {name: found for name, found in translation.ranges.items() if name in names})
 
 

@@ -1,4 +1,4 @@
-"""Results of operations that are no map as they are: sums of pixels before they are divided, and codes before they are values."""
+"""Results of operations that are no map as they are: sums before they are divided, comparisons, codes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ class Total(Pending):
 
     def finished(self, translation: Translation) -> NoReturn:
         raise Refused("needs a mean where it gets a sum that is not divided by the number of pixels")
+
+
+@dataclass(frozen=True)
+class Comparison(Pending):
+    """Where a value is greater than a number: what Softplus is exported with."""
+
+    value: View
+    bound: float
+
+    @property
+    def shape(self) -> tuple[Length, ...]:  # type: ignore[override]
+        return self.value.shape
+
+    def finished(self, translation: Translation) -> NoReturn:
+        raise Refused("computes with comparisons of pixels")
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ class OnnxTranslation(Translation):
         """The lengths of a value that comes from the picture."""
         value = self.values[operation.input(0)]
         if operation.operator == "Size":
-            return numbers_of([product_of(value.shape)], len(self.samples)).reshape(())  # type: ignore[union-attr]
+            count = numbers_of([product_of(value.shape)], len(self.samples))
+            return Sampled(count.values[:, 0]) if isinstance(count, Sampled) else count.reshape(())
         lengths = list(value.shape)[operation.attribute("start", 0) : operation.attribute("end")]
         return numbers_of(lengths, len(self.samples))
 

@@ -11,6 +11,7 @@ from tvm_srq.graph.sources.calls import Reference
 from tvm_srq.graph.sources.handlers import activations as torch_handlers
 from tvm_srq.graph.sources.handlers.arithmetic import affine
 from tvm_srq.graph.sources.onnx.operation import Operation
+from tvm_srq.graph.sources.onnx.pending import Comparison
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, handles, shortest
 from tvm_srq.graph.sources.views import View
 
@@ -98,6 +99,26 @@ def selu(t: OnnxTranslation, o: Operation) -> View:
 @handles("Gelu")
 def gelu(t: OnnxTranslation, o: Operation) -> View:
     return applied(t, o, "gelu" if o.attribute("approximate", "none") == "none" else "gelu_tanh")
+
+
+@handles("Greater")
+def greater(t: OnnxTranslation, o: Operation) -> Comparison:
+    bound = t.constant(o.input(1))
+    if bound is None or bound.size != 1:
+        t.refuse("compares values with other values than one number")
+    return Comparison(t.seen(o), float(bound.item()))
+
+
+@handles("Where")
+def softplus_where_it_bends(t: OnnxTranslation, o: Operation) -> View:
+    """A softplus that is the value itself above 20, where float32 sees no difference; no other choice between values."""
+    condition, above, below = (t.values.get(name) for name in o.inputs)
+    if isinstance(above, View) and isinstance(below, View) and condition == Comparison(above, 20.0):
+        node = t.builder.by_name.get(below.base)
+        softplus = node is not None and node.attributes.get("function") == "softplus" and node.inputs == (above.base,)
+        if softplus and below.dimensions == above.dimensions:
+            return below
+    t.refuse("chooses between values pixel by pixel")
 
 
 @handles("Pow")

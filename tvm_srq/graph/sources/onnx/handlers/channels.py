@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tvm_srq.graph.sources.calls import Reference
@@ -43,7 +44,15 @@ def split(t: OnnxTranslation, o: Operation) -> list[Any]:
     sizes = parts_of(o, t.constant(o.input(1)), length)
     if 0 in sizes:
         t.refuse("makes parts without channels")
-    return torch_handlers.split(t, o.call("split"), Reference(o.input(0)), axis, split_sizes=sizes)
+    starts = [sum(sizes[:index]) for index in range(len(sizes))]
+    return [taken(t, o, view, axis, range(start, start + size)) for start, size in zip(starts, sizes, strict=True)]
+
+
+def taken(t: OnnxTranslation, o: Operation, view: View, axis: int, indices: Sequence[int]) -> View:
+    """Some of the channels along a dimension, in an order; of channels that were put in another order themselves, too."""
+    if len(view.dimensions[axis]) > 1:
+        view = t.view_of(t.map(view))
+    return torch_handlers.taken(t, o.call(o.operator.lower()), view, axis, list(indices))
 
 
 @handles("Slice")
@@ -67,7 +76,7 @@ def slices(t: OnnxTranslation, o: Operation) -> Any:
         if not isinstance(first, int) or not isinstance(count, int) or count < 1:
             t.refuse("takes no channels, or others at every size")
         view = value if isinstance(value, View) else t.view_of(t.map(value))
-        value = torch_handlers.taken(t, o.call("slice"), view, axis, list(range(first, first + count * step, step)))
+        value = taken(t, o, view, axis, range(first, first + count * step, step))
     return value
 
 
@@ -85,8 +94,8 @@ def gather(t: OnnxTranslation, o: Operation) -> View:
     if is_spatial(view, axis) or not isinstance(length, int) or indices.ndim > 1:
         t.refuse("takes rows or columns, or the same channels in several ways")
     chosen = [int(index) % length for index in indices.reshape(-1)]
-    taken = torch_handlers.taken(t, o.call("gather"), view, axis, chosen)
-    return taken if indices.ndim else torch_handlers.without(taken, axis)
+    result = taken(t, o, view, axis, chosen)
+    return result if indices.ndim else torch_handlers.without(result, axis)
 
 
 def is_spatial(value: View | Pending, axis: int) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tvm_srq.graph.sources.calls import Constant, Reference
 from tvm_srq.graph.sources.handlers import convolutions as torch_handlers
+from tvm_srq.graph.sources.onnx.names import layer_key
 from tvm_srq.graph.sources.onnx.operation import PADDINGS, Operation
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, handles
 from tvm_srq.graph.sources.views import View
@@ -25,7 +26,7 @@ def convolution(t: OnnxTranslation, o: Operation) -> View:
     padding = borders(t, o, [(k - 1) * d for k, d in zip(weight.shape[2:], dilations, strict=True)], strides)
     bias = t.reference(o.input(2))
     return torch_handlers.convolved(
-        t, o.call("conv2d"), t.tensor(o.input(0)), t.tensor(o.input(1)), bias, strides, padding, dilations, groups
+        t, o.call("conv2d"), t.tensor(o.input(0)), named(t, o, weight), bias, strides, padding, dilations, groups
     )
 
 
@@ -51,7 +52,7 @@ def transposed_convolution(t: OnnxTranslation, o: Operation) -> View:
     if weight.shape[0] != t.builder.channels[t.source(o)]:
         t.refuse(f"has weights for {weight.shape[0]} channels and gets {t.builder.channels[t.source(o)]}")
     return torch_handlers.transposed_convolution(
-        t, o.call("conv_transpose2d"), t.tensor(o.input(0)), t.tensor(o.input(1)), t.reference(o.input(2)), strides, before, more,
+        t, o.call("conv_transpose2d"), t.tensor(o.input(0)), named(t, o, weight), t.reference(o.input(2)), strides, before, more,
         groups, (1, 1),
     )  # fmt: skip
 
@@ -84,10 +85,15 @@ def product(t: OnnxTranslation, o: Operation) -> View:
 
 
 def oriented(t: OnnxTranslation, o: Operation, weight: NDArray, outputs_first: bool) -> Reference:
-    """A linear layer's weights as PyTorch has them, under a name of their own."""
+    """A linear layer's weights as PyTorch has them."""
+    return named(t, o, weight if outputs_first else weight.T)
+
+
+def named(t: OnnxTranslation, o: Operation, weight: NDArray) -> Reference:
+    """A layer's weights by their name in PyTorch, or by the node's where they have none and no module is known."""
+    key = t.keys.get(o.input(1)) or (None if o.module else layer_key(o.name))
     name = f"{o.input(1)} of {o.name}"
-    values = np.ascontiguousarray(weight if outputs_first else weight.T, np.float32)
-    t.values[name] = Constant(torch.tensor(values), t.keys.get(o.input(1)))
+    t.values[name] = Constant(torch.tensor(np.ascontiguousarray(weight, np.float32)), key)
     return Reference(name)
 
 

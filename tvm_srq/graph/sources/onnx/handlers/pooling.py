@@ -77,6 +77,9 @@ def reduction(t: OnnxTranslation, o: Operation) -> tuple[list[int] | None, bool]
 
 
 def unfinished(t: OnnxTranslation, o: Operation) -> Any:
-    """The input, a sum refused: what is averaged of sums has no mean of all pixels."""
+    """The input, as a map where channels became pixels; sums are refused: their mean is none of all pixels."""
     value = t.item(o.input(0))
-    return t.view(t.tensor(o.input(0))) if isinstance(value, Total) else value
+    if isinstance(value, Total):
+        return t.map(value)
+    mixed = isinstance(value, View) and any(len({part.axis for part in parts}) > 1 for parts in value.dimensions)
+    return t.view_of(t.map(value)) if mixed else value
