@@ -1,20 +1,26 @@
 """From a vector of accumulators to what the layer writes, exactly as docs/numerics.md says."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
 
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
-
 STREAM_RANGE = (-32768, 32767)
+
+
+def write_each(
+    workload: Convolution, unit: DotUnit, buffers: Parameters, vectors: list[Expr], row: Expr, column: Expr, first: Expr
+) -> None:
+    """Requantize and write accumulators of pixel (row, column) of the convolution, vector by vector.
+
+    Args:
+        first: index of the first vector among the packed output channels.
+    """
+    for number, vector in enumerate(vectors):
+        write_results(workload, unit, buffers, vector, row, column, first + number)
 
 
 def write_results(

@@ -1,18 +1,12 @@
 """The border columns of a code feature map, written beside the rows they belong to: no pass over the map is needed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
-
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
 
 
 def fill_halo_columns(workload: Convolution, unit: DotUnit, buffers: Parameters, row: Var | Expr, width: Expr) -> None:

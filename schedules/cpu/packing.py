@@ -28,7 +28,7 @@ def stored_channels(workload: Convolution, unit: DotUnit) -> int:
 
 
 def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.direct.Parameters``."""
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
     weight = dense_weights(workload, unit, constants)
     return [tile_weights(weight, unit), *pack_rest(workload, unit, constants, weight)]
 

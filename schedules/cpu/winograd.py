@@ -19,10 +19,10 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd

@@ -12,8 +12,8 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.halo import fill_halo_columns
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.cpu.winograd4_packing import pack_winograd4

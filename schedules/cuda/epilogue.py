@@ -1,19 +1,13 @@
 """From a thread's accumulators to what the layer writes, exactly as docs/numerics.md says."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.cuda.packing import features
-from schedules.cuda.tile import LAYOUT, Tile
+from schedules.cuda.parameters import Parameters
+from schedules.cuda.tile import LAYOUT, Place, Tile
 from schedules.workload import Convolution
-
-if TYPE_CHECKING:
-    from schedules.cuda.direct import Parameters, Place
 
 STREAM_RANGE = (-32768, 32767)
 

@@ -37,7 +37,7 @@ def features(workload: Convolution) -> int:
 
 
 def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding, zeros: see ``schedules.cuda.direct.Parameters``.
+    """weight, start, positive, negative, ratio, bounds, levels, padding, zeros: see ``schedules.cuda.parameters.Parameters``.
 
     Raises:
         ValueError: more levels than a table has entries.

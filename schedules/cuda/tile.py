@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from tvm.ir import Expr
+from tvm.tirx import Var
+
 from schedules.workload import Convolution, Layout
 
 LAYOUT = Layout("int8", 0, channel_block=16, picture_channels=4, has_halo=False)
@@ -75,6 +78,25 @@ class Tile:
 
     def shared_bytes(self, kernel: int) -> int:
         return 4 * (self.input_words(kernel) + self.weight_words(kernel))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a thread stands.
+
+    Attributes:
+        lane: column within the tile. group: which of the block's channel groups. rows: first row within the tile.
+        thread: number within the block, counted so that neighbours are lanes of one warp.
+        row, column: the tile's first output row and column. block: which of the kernel's blocks of channels.
+    """
+
+    lane: Var
+    group: Expr
+    rows: Expr
+    thread: Expr
+    row: Expr
+    column: Expr
+    block: Var
 
 
 def choose_tile(workload: Convolution) -> Tile | None:

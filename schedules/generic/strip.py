@@ -12,9 +12,9 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import write_results
 from schedules.cpu.packing import channel_order, dense_weights, pack_rest
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.cpu.window import input_window
 from schedules.workload import Constants, Convolution

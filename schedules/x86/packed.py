@@ -5,22 +5,16 @@ Narrowing pack instructions work inside 128-bit lanes, so accumulators hold the 
 of docs/numerics.md; that needs every product to fit int32 before it (``Convolution.packable``).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
 from schedules.cpu.epilogue import position
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
 from schedules.x86.units import VNNI
-
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
 
 TABLE = 64  # entries of one byte permute
 SAME_LANES = [0, 2, 4, 6, 1, 3, 5, 7]  # 8-byte groups behind packs of two units

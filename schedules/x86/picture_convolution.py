@@ -14,8 +14,8 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import feature_map
 from schedules.cpu.packing import stored_channels
+from schedules.cpu.parameters import feature_map
 from schedules.workload import Constants, Convolution, Kernel
 from schedules.x86.units import VNNI, vnni_round
 
