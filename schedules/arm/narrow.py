@@ -59,7 +59,8 @@ def write_part(
         return
     if workload.from_stream:
         words = stream_words(buffers, words, channel, width)
-    place = [y + workload.out_halo, x + workload.out_halo, T.ramp(channel, 1, LANES * len(sums))]
+    channels = T.ramp(channel + workload.out_offset, 1, LANES * len(sums))
+    place = [y + workload.out_halo, x + workload.out_halo, channels]
     codes = above_zero_points(buffers, words, channel, width) if workload.zero_points else codes_of(workload, buffers, words)
     T.buffer_store(buffers.codes, codes, place)
 

@@ -7,7 +7,6 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cpu.packing import stored_channels
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
 
@@ -17,12 +16,13 @@ class Parameters:
     """The kernel's buffers, in the order of the PrimFunc's parameters.
 
     Attributes:
-        source: (H + 2 * in_halo, W + 2 * in_halo, channels) codes.
+        source: (H + 2 * in_halo, W + 2 * in_halo, channels) codes, of which the first channels are read.
         weight: (O / block, k * k, I / group, vectors, lanes * group).
         start: (O,) int32, O padded. positive, negative: (O,) float32.
         ratio: (channels,) float32. bounds: (3,) or (5,) int32, see ``packing.code_bounds``.
         levels: (TABLE_ENTRIES,) stored levels. padding: (channels,) the stored form of a real zero, for the output's halo.
-        skip, stream: (H * r, W * r, channels) int16. codes: with halo. picture: (H * r, W * r, 3) uint8.
+        skip, stream: (H * r, W * r, channels) int16. codes: with halo, those of the whole map where they are a slice of one.
+        picture: (H * r, W * r, colours) uint8.
     """
 
     source: Buffer
@@ -49,8 +49,7 @@ def declare_parameters(
     ``weight_dtype`` if the kernel multiplies others than the unit does; ``options`` go to the buffers of feature maps.
     """
     storage, (rows, columns) = unit.layout.storage, extent
-    channels = stored_channels(workload, unit)
-    features = unit.layout.padded(workload.features)
+    channels, features = workload.source_channels(unit.layout), unit.layout.padded(workload.features)
     parameters = Parameters(
         T.arg("source", feature_map((rows, columns, channels), storage, **options)),
         T.arg("weight", T.buffer(weight, weight_dtype or unit.weight_dtype)),
@@ -71,13 +70,14 @@ def declare_parameters(
         parameters.skip = parameters.stream
     if workload.codes != "none":
         halo = 2 * workload.out_halo
-        parameters.codes = T.arg("codes", feature_map((height + halo, width + halo, features), storage, **options))
+        shape = (height + halo, width + halo, workload.code_channels(unit.layout))
+        parameters.codes = T.arg("codes", feature_map(shape, storage, **options))
     if workload.writes_picture:
-        parameters.picture = T.arg("picture", feature_map((height, width, 3), "uint8", **options))
+        parameters.picture = T.arg("picture", feature_map((height, width, workload.features), "uint8", **options))
     return parameters
 
 
 def feature_map(shape: tuple, dtype: str, **options: int) -> Buffer:
     """A buffer that may start at any row of a larger one, so that only whole pixels are known to be aligned."""
     size = np.dtype(dtype).itemsize * int(shape[2])
-    return T.buffer(shape, dtype, align=size & -size, **options)
+    return T.buffer(shape, dtype, **{"align": size & -size, **options})

@@ -215,7 +215,7 @@ def prefetch_tiles(
         first = block * (shape.block // shape.lanes)
         y, x, channel = position(workload, winograd.unit, row + j // 2, column + j % 2, first)
         if buffers.codes is not None:
-            prefetch(buffers.codes[y + workload.out_halo, x + workload.out_halo, channel], True)
+            prefetch(buffers.codes[y + workload.out_halo, x + workload.out_halo, channel + workload.out_offset], True)
         if buffers.skip is not None:
             prefetch(buffers.skip[y, x, channel + part * 32], workload.in_place)
         prefetch(buffers.source[row + j, column + 2 * shape.tiles + part, 0], False)

@@ -132,7 +132,7 @@ def transform_tile(
     winograd: Winograd4Unit, source: Buffer, transformed: Buffer, tile: Var, down: list[Expr], right: list[Expr]
 ) -> None:
     """B^T d B of one tile that lies in the rows ``down`` and the columns ``right``."""
-    channels = int(source.shape[2])
+    channels = int(transformed.shape[2])
     lanes = int(np.gcd(channels, winograd.input_lanes))
     excess = np.outer(B.sum(1), B.sum(1)) * winograd.unit.layout.bias
     with T.serial(0, channels // lanes) as group:

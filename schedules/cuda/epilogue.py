@@ -54,9 +54,9 @@ def write_features(
                 scaled = T.cast(value, "float32") * buffers.ratio[feature + index]
                 value = T.bind(round_half_to_even(clamp(scaled, *code_bounds(buffers))))
             T.buffer_store(codes, stored(workload, buffers, value, feature + index), [index])
-    for local, whole in ((stream, buffers.stream), (codes, buffers.codes)):
+    for local, whole, offset in ((stream, buffers.stream, 0), (codes, buffers.codes, workload.out_offset)):
         if local is not None:
-            T.buffer_store(whole, local[every], [y, x, together])
+            T.buffer_store(whole, local[every], [y, x, T.ramp(feature + offset, 1, tile.channels)])
 
 
 def write_picture(

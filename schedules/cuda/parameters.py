@@ -15,14 +15,15 @@ class Parameters:
     """The kernel's buffers, in the order of the PrimFunc's parameters.
 
     Attributes:
-        source: (H, W, channels) int8 codes.
+        source: (H, W, channels) int8 codes, of which the first channels are read.
         weight: (blocks, steps, words) int32, four int8 weights to a word: see ``packing.tile_weights``.
         start: (O,) int32, O packed. positive, negative: (O,) float32.
         ratio: (features,) float32. bounds: (3,) or (5,) int32, see ``schedules.cpu.packing.code_bounds``.
         levels: (TABLE_ENTRIES,) int8 stored levels. padding: (channels,) int8, what lies outside the picture.
         zeros: (features,) int8, the stored form of a real zero in the output's codes.
-        skip, stream: (H * r, W * r, features) int16, the same buffer if ``in_place``. codes: (H * r, W * r, features) int8.
-        picture: (H * r, W * r, 3) uint8.
+        skip, stream: (H * r, W * r, features) int16, the same buffer if ``in_place``.
+        codes: (H * r, W * r, features) int8, or those of the whole map where they are a slice of one.
+        picture: (H * r, W * r, colours) uint8.
     """
 
     source: Buffer
@@ -46,7 +47,7 @@ def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Va
     steps = channels // (4 * tile.words)
     shape = (outputs // tile.block_channels, steps, tile.weight_words(workload.kernel))
     parameters = Parameters(
-        T.arg("source", T.buffer((rows, columns, channels), LAYOUT.storage)),
+        T.arg("source", T.buffer((rows, columns, workload.source_channels(LAYOUT)), LAYOUT.storage)),
         T.arg("weight", T.buffer(shape, "int32")),
         T.arg("start", T.buffer((outputs,), "int32")),
         T.arg("positive", T.buffer((outputs,), "float32")),
@@ -65,7 +66,7 @@ def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Va
     if workload.in_place:
         parameters.skip = parameters.stream
     if workload.codes != "none":
-        parameters.codes = T.arg("codes", T.buffer((height, width, features(workload)), LAYOUT.storage))
+        parameters.codes = T.arg("codes", T.buffer((height, width, workload.code_channels(LAYOUT)), LAYOUT.storage))
     if workload.writes_picture:
-        parameters.picture = T.arg("picture", T.buffer((height, width, 3), "uint8"))
+        parameters.picture = T.arg("picture", T.buffer((height, width, workload.features), "uint8"))
     return parameters

@@ -71,7 +71,7 @@ def place(workload: Convolution, strip: Strip, buffers: dict[str, Buffer], row: 
     offset, factor = workload.in_halo - workload.kernel // 2, workload.shuffle
     corners = {
         "source": (row + offset, column + offset),
-        "codes": (row * factor + workload.out_halo, column * factor + workload.out_halo),
+        "codes": (row * factor + workload.out_halo, column * factor + workload.out_halo, workload.out_offset),
         **dict.fromkeys(("skip", "stream", "picture"), (row * factor, column * factor)),
     }
     matches, reads, writes = [], [], []

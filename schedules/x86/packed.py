@@ -33,7 +33,7 @@ def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants)
     """bounds (lowest and highest fine index as a signed byte, what is subtracted to make it one), levels by the low six bits
     of the fine index, padding."""
     layout, levels = unit.layout, constants.levels
-    shift = layout.shift(int(levels.min()), int(levels.max())) if len(levels) else 0
+    shift = layout.shift(*constants.out_range)
     low, high = constants.low, constants.low + max(len(levels), 1) - 1
     table, subtracted = np.zeros(TABLE, np.int64), shift
     if workload.codes == "table":
@@ -82,7 +82,7 @@ def write_packed(
         dtype, lanes_in_order = ("int32x16", STREAM_LANES) if workload.from_stream else ("int64x8", SAME_LANES)
         ordered = T.Shuffle([T.reinterpret(dtype, codes)], lanes_in_order)
         codes = T.reinterpret("uint8x64", ordered)
-    T.buffer_store(buffers.codes, codes, [y + halo, x + halo, T.ramp(channel, 1, lanes)])
+    T.buffer_store(buffers.codes, codes, [y + halo, x + halo, T.ramp(channel + workload.out_offset, 1, lanes)])
 
 
 def requantize_unit(workload: Convolution, buffers: Parameters, sums: list[Expr], first: Expr) -> Expr:
