@@ -1,49 +1,23 @@
 """Direct convolution on CUDA cores: input tile with its surroundings in shared memory, dp4a into a register tile."""
 
-from tvm.ir import Expr
-from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, PrimFunc, Var
+from tvm.tirx import Buffer, Var
 
-from schedules.cuda.epilogue import write_results
+from schedules.cuda.grid import dot, start_sums, tiled_convolution
 from schedules.cuda.packing import pack, stored_channels
-from schedules.cuda.parameters import Parameters, declare_parameters
-from schedules.cuda.tile import WARP, Place, Tile, choose_tile, packed_outputs
+from schedules.cuda.parameters import Parameters
+from schedules.cuda.tile import Place, Tile, choose_tile
 from schedules.workload import Convolution, Kernel
 
 
 def direct_rule(workload: Convolution) -> Kernel | str:
-    if workload.groups != 1:
-        return "grouped convolution"
+    """A registry rule. Grouped convolutions are computed as dense ones: their weights are zero outside of the groups."""
+    if workload.in_channels % workload.groups or workload.out_channels % workload.groups:
+        return f"{workload.groups} groups do not divide the channels"
     tile = choose_tile(workload)
     if tile is None:
-        return f"a {workload.kernel}x{workload.kernel} kernel's weights exceed shared memory"
-    return Kernel("direct.dp4a", direct_convolution(workload, tile), lambda constants: pack(workload, tile, constants))
-
-
-def direct_convolution(workload: Convolution, tile: Tile) -> PrimFunc:
-    """Build the PrimFunc: a grid of pixel tiles x blocks of channels."""
-    outputs = packed_outputs(workload, tile.channels)
-    with IRBuilder() as builder, T.prim_func(s_tir=True):
-        T.func_name("main")
-        height, width = Var("rows", "int64"), Var("columns", "int64")
-        buffers = declare_parameters(workload, tile, height, width)
-        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        with (
-            T.launch_thread("blockIdx.z", outputs // tile.block_channels) as block,
-            T.launch_thread("blockIdx.y", (height + tile.rows - 1) // tile.rows) as tile_row,
-            T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
-            T.launch_thread("threadIdx.y", tile.warps) as warp,
-            T.launch_thread("threadIdx.x", WARP) as lane,
-        ):
-            place = Place(
-                lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,
-                tile_row * tile.rows, tile_column * tile.columns, block,
-            )  # fmt: skip
-            sums = T.alloc_buffer((tile.pixels, tile.channels), "int32", scope="local")
-            accumulate(workload, tile, buffers, place, sums)
-            write_results(workload, tile, buffers, place, sums)
-    return builder.get()
+        return f"a {workload.kernel}x{workload.kernel} kernel's weights and pixels exceed shared memory"
+    return Kernel("direct.dp4a", tiled_convolution(workload, tile, accumulate), lambda constants: pack(workload, tile, constants))
 
 
 def accumulate(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, sums: Buffer) -> None:
@@ -52,10 +26,7 @@ def accumulate(workload: Convolution, tile: Tile, buffers: Parameters, place: Pl
     pixels = (tile.input_rows(kernel), tile.input_columns(kernel), tile.words)
     inputs = T.alloc_buffer(pixels, "int32", scope="shared")
     weights = T.alloc_buffer((tile.weight_words(kernel),), "int32", scope="shared")
-    with T.unroll(0, tile.channels) as channel:
-        first = T.bind(buffers.start[(place.block * tile.channel_groups + place.group) * tile.channels + channel])
-        for pixel in range(tile.pixels):
-            T.buffer_store(sums, first, [pixel, channel])
+    start_sums(tile, buffers, place, sums)
     with T.serial(0, stored_channels(workload) // (4 * tile.words)) as step:
         T.evaluate(T.tvm_storage_sync("shared"))
         load_inputs(workload, tile, buffers, place, inputs, step)
@@ -112,8 +83,3 @@ def multiply(workload: Convolution, tile: Tile, place: Place, inputs: Buffer, we
                 for pixel in range(tile.pixels):
                     total = dot(window[pixel + y, word], four_weights[part], sums[pixel, channel])
                     T.buffer_store(sums, total, [pixel, channel])
-
-
-def dot(activations: Expr, weights: Expr, total: Expr) -> Expr:
-    """total + four int8 x int8 products."""
-    return T.call_pure_extern("int32", "__dp4a", activations, weights, total)
