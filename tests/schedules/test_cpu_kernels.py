@@ -169,14 +169,15 @@ def workloads(draw, rule: str) -> Convolution:
     shuffle = 1 if picture else draw(st.integers(1, 3))
     reads_picture = not winograd and not picture and draw(st.booleans())
     most = 60 if kernel == 9 else 200
-    features = 3 if epilogue == "picture" else draw(st.integers(1, most // shuffle**2))
+    colours = draw(st.sampled_from([3, 1]))
+    features = colours if epilogue == "picture" else draw(st.integers(1, most // shuffle**2))
     if winograd and draw(st.booleans()):
         features = -(-features // 32) * 32
     narrow = rule.startswith("winograd.") or (not reads_picture and draw(st.booleans()))
     ranges = NARROW if narrow else WIDE if winograd else {}
     described = {**EPILOGUES[epilogue], **ranges, "bent": draw(st.booleans())}
     return Convolution(
-        3 if reads_picture else draw(st.integers(1, most)), features * shuffle**2, kernel, reads_picture=reads_picture,
+        colours if reads_picture else draw(st.integers(1, most)), features * shuffle**2, kernel, reads_picture=reads_picture,
         in_halo=kernel // 2 + draw(st.integers(0, 2)), out_halo=draw(st.integers(0, 4)), shuffle=shuffle, **described,
     )  # fmt: skip
 

@@ -43,6 +43,10 @@ WORKLOADS = {
     "4 groups": Convolution(64, 64, 3, groups=4, codes="table", in_halo=1),
     "odd groups": Convolution(36, 60, 3, groups=3, codes="table", bent=True, in_halo=1, out_halo=2),
     "groups with shuffle": Convolution(12, 48, 3, groups=2, shuffle=2, codes="table", bent=True, in_halo=1, out_halo=2),
+    "one colour in": Convolution(1, 12, 5, reads_picture=True, codes="uniform", in_halo=2, out_halo=1),
+    "one colour out": Convolution(28, 4, 3, writes_picture=True, shuffle=2, in_halo=1),
+    "gaps": Convolution(20, 46, 3, codes="table", bent=True, in_span=51, in_halo=1, out_halo=1),
+    "groups with gaps": Convolution(12, 24, 3, groups=4, codes="table", in_span=52, in_halo=1, out_halo=1),
     "multiplying depthwise": Convolution(8, 24, 1, groups=8, codes="uniform", bent=True, out_halo=1),
 }
 SIZES = ((1, 1), (2, 5), (3, 24), (37, 53))
