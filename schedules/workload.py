@@ -171,10 +171,9 @@ class Constants:
     out_low: int | None = None
     out_high: int | None = None
 
-    @property
-    def stored_inputs(self) -> NDArray[np.int64]:
-        """(I,) stored channel of every input channel."""
-        return np.asarray(self.in_order, np.int64) if len(self.in_order) else np.arange(len(self.padding))
+    def stored_inputs(self, channels: int) -> NDArray[np.int64]:
+        """(channels,) stored channel of every input channel."""
+        return np.asarray(self.in_order, np.int64) if len(self.in_order) else np.arange(channels)
 
     @property
     def out_range(self) -> tuple[int, int]:

@@ -46,7 +46,8 @@ def stored_weights(
     Zero for stored channels that are padding or none of the input, and where an output channel's group has no input channel.
     """
     inputs, outputs = workload.in_channels // workload.groups, workload.out_channels // workload.groups
-    weight, stored = np.zeros((len(order), channels, workload.kernel, workload.kernel), np.int64), constants.stored_inputs
+    weight = np.zeros((len(order), channels, workload.kernel, workload.kernel), np.int64)
+    stored = constants.stored_inputs(workload.in_channels)
     for packed, channel in enumerate(order):
         if channel >= 0:
             first = channel // outputs * inputs

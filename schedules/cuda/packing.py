@@ -50,7 +50,7 @@ def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArra
     # stored = m - shift, so the sum over stored values lacks shift * sum(weight)
     start += shift * weight.sum((1, 2, 3))
     padding = np.zeros(stored_channels(workload), np.int64)
-    padding[constants.stored_inputs] = constants.padding
+    padding[constants.stored_inputs(len(constants.padding))] = constants.padding
     levels = constants.levels if len(constants.levels) else np.zeros(1, np.int16)
     out_shift = LAYOUT.shift(*constants.out_range)
     high = constants.low + len(levels) - 1

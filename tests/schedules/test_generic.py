@@ -149,6 +149,14 @@ def test_a_window_holds_every_weight_of_its_groups(unit, groups, inputs, outputs
         assert 0 <= window.first(vector) <= stored_channels(workload, unit) - window.steps * unit.group
 
 
+@pytest.mark.parametrize("name", ["4 groups", "groups with gaps"])
+def test_weights_lie_where_the_input_channels_do_however_long_the_padding_is(name):
+    workload = WORKLOADS[name]
+    constants = sample_constants(workload)
+    short = replace(constants, padding=constants.padding[: constants.weight.shape[1]])
+    assert all(np.array_equal(*pair) for pair in zip(*(pack_strip(workload, VNNI, each) for each in (constants, short))))
+
+
 def test_halo_widths_and_magnitudes_do_not_change_the_strip():
     workload = WORKLOADS["skip"]
     other = replace(workload, in_halo=4, out_halo=0, in_place=True, in_magnitude=31, weight_magnitude=7, packable=True)

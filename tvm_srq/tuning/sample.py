@@ -90,7 +90,7 @@ def kernel_arguments(
 def source_image(workload: Convolution, layout: Layout, constants: Constants, values: NDArray[np.int16]) -> NDArray:
     """Decoded values as they lie in memory, with halo and padded channels; zeros in channels that are not the kernel's."""
     height, width, _ = values.shape
-    halo, stored = workload.in_halo, constants.stored_inputs
+    halo, stored = workload.in_halo, constants.stored_inputs(workload.in_channels)
     image = np.zeros((height + 2 * halo, width + 2 * halo, workload.source_channels(layout)), np.int64)
     image[..., stored] = constants.padding
     image[halo : halo + height, halo : halo + width, stored] = values
