@@ -11,6 +11,8 @@ from tvm_srq.operators.crop import Crop
 from tvm_srq.operators.function import Function
 from tvm_srq.operators.global_average import GlobalAverage
 from tvm_srq.operators.global_deviation import GlobalDeviation
+from tvm_srq.operators.group_norm import GroupNorm
+from tvm_srq.operators.layer_norm import LayerNorm
 from tvm_srq.operators.max_pool import MaxPool
 from tvm_srq.operators.multiply import Multiply
 from tvm_srq.operators.nearest import Nearest
@@ -27,7 +29,7 @@ OPERATORS: dict[str, Operator] = {
     operator.name: operator
     for operator in (
         Add(), Affine(), AveragePool(), Clamp(), Concat(), Convolution(), Crop(), Function(), GlobalAverage(), GlobalDeviation(),
-        MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(), PixelUnshuffle(), PReLU(), Resize(), Select(),
-        Subsample(),
+        GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(), PixelUnshuffle(),
+        PReLU(), Resize(), Select(), Subsample(),
     )
 }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -39,6 +40,11 @@ class Call:
     kind: str = ""
 
     @property
+    def references(self) -> list[str]:
+        """The tensors among the arguments."""
+        return [item.name for item in items_in(list(self.arguments.values())) if isinstance(item, Reference)]
+
+    @property
     def qualified_target(self) -> tuple[str, str, str]:
         """Namespace, operator and overload."""
         *namespace, name, version = self.target.split(".")
@@ -70,4 +76,22 @@ class Calls:
     constants: dict[str, Constant]
     picture: str
     output: str
-    samples: Samples = field(default=((64, 80),))
+    samples: Samples
+
+    def of_pictures(self) -> Iterator[Call]:
+        """The calls whose results depend on the picture, but for those that take one of several results."""
+        fixed = set(self.constants)
+        for call in self.calls:
+            if all(name in fixed for name in call.references):
+                fixed.add(call.name)
+            elif call.target != "getitem":
+                yield call
+
+
+def items_in(argument: Any) -> Iterator[Any]:
+    """An argument, or the items of nested lists."""
+    if isinstance(argument, (list, tuple)):
+        for item in argument:
+            yield from items_in(item)
+    else:
+        yield argument

@@ -19,29 +19,43 @@ from tvm_srq.graph.sources.trace import first_line, traced
 from tvm_srq.graph.sources.translation import Translation
 
 TOLERANCE = 1e-4  # of the output's range: float32 sums in another order differ by less
-HINT = (64, 80)
+ODD = (67, 81)
+EVEN = (64, 80)
+TRIED = (*range(1, 13), 16, 20, 24, 32, 40, 48, 56, 64)
+"""Heights tried for the smallest picture that a network works on."""
+
+
+class NotGeneralError(UserError):
+    """The graph found at one size is not the network at others; another size may show more."""
 
 
 def graph_of_module(
     module: nn.Module, picture: PictureFormat, smallest: int | None = None, description: str = "",
-    size_hint: tuple[int, int] = HINT,
+    size_hint: tuple[int, int] | None = None,
 ) -> Graph:  # fmt: skip
     """A network's graph, found by exporting it and checked against it on pictures of several sizes.
 
     Args:
         module: (1, channels, H, W) float32 -> (1, channels, scale * H, scale * W), for any H and W from ``smallest`` on.
         smallest: found by trying where it is not given.
-        size_hint: a height and a width that the module works on.
+        size_hint: a height and a width that the module works on. Two are tried: multiples of nothing, since code that pads to
+            multiples may do nothing otherwise, and multiples of 16, which some networks want.
 
     Raises:
         UserError: PyTorch cannot export it, an operation has no place in a graph, or the graph does something else; by name.
     """
+    failures: list[Exception] = []
     with evaluating(module):
-        smallest = smallest or smallest_size(module, picture, size_hint)
-        calls = traced(module, picture.channels, size_hint, smallest, HANDLERS)
-        graph = graph_of_calls(calls, picture, smallest, description)
-        compare(module, graph, comparison_sizes(smallest, size_hint))
-    return graph
+        for hint in [size_hint] if size_hint else [ODD, EVEN]:
+            try:
+                low = smallest or smallest_size(module, picture, hint)
+                calls = traced(module, picture.channels, hint, low, HANDLERS)
+                graph = graph_of_calls(calls, picture, low, description)
+                compare(module, graph, comparison_sizes(low, hint))
+                return graph
+            except NotGeneralError as failure:
+                failures.append(failure)
+    raise failures[0]
 
 
 @contextlib.contextmanager
@@ -63,7 +77,7 @@ def smallest_size(module: nn.Module, picture: PictureFormat, hint: tuple[int, in
         UserError: it works on none up to the hint.
     """
     failure: Exception | None = None
-    for size in [*range(1, min(hint)), hint]:
+    for size in [*(size for size in TRIED if size < min(hint)), hint]:
         height, width = (size, size + 1) if isinstance(size, int) else size
         try:
             rows, columns = module(torch.zeros(1, picture.channels, height, width)).shape[2:]
@@ -72,7 +86,7 @@ def smallest_size(module: nn.Module, picture: PictureFormat, hint: tuple[int, in
             continue
         if rows % height == 0 and rows > 0 and columns * height == rows * width:
             return height
-    raise UserError(f"the network makes no larger picture of one of {hint[0]} x {hint[1]} pixels: {first_line(failure)}")
+    raise NotGeneralError(f"the network makes no larger picture of one of {hint[0]} x {hint[1]} pixels: {first_line(failure)}")
 
 
 def graph_of_calls(calls: Calls, picture: PictureFormat, smallest: int, description: str) -> Graph:
@@ -100,8 +114,11 @@ def compare(module: nn.Module, graph: Graph, sizes: Iterable[tuple[int, int]]) -
         try:
             expected = module(picture)
         except Exception as failure:  # whatever a network's own code raises
-            raise UserError(f"the network fails on a picture of {height} x {width} pixels: {first_line(failure)}") from failure
-        made = network(picture)
+            raise NotGeneralError(f"the network fails on {height} x {width} pixels: {first_line(failure)}") from failure
+        try:
+            made = network(picture)
+        except RuntimeError as failure:  # sizes that its operators do not take
+            raise NotGeneralError(f"the network's graph fails on {height} x {width} pixels: {first_line(failure)}") from failure
         difference = float((made - expected).abs().max()) if made.shape == expected.shape else math.inf
         if not difference <= TOLERANCE * max(float(expected.abs().max()), 1e-6):
-            raise UserError(f"the network's graph is wrong for pictures of {height} x {width} pixels (by {difference:.2g})")
+            raise NotGeneralError(f"the network's graph is wrong for pictures of {height} x {width} pixels (by {difference:.2g})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -18,8 +19,6 @@ from tvm_srq.graph.sources.program import decomposed, read_programs
 from tvm_srq.graph.sources.sizes import Length, Samples, length_of
 
 LENGTHS = 24  # at how many pictures' sizes a symbolic program's sizes are looked at
-
-LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._export", "torch.export", "torch._dynamo")
 
 
 def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: int, handled: Collection[str]) -> Calls:
@@ -37,14 +36,28 @@ def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: in
     with quiet():
         try:
             return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
-        except Exception as symbolic_failure:  # torch.export raises exceptions of many kinds, of user code too
-            samples = tuple((hint[0] + 16 * rows, hint[1] + 16 * columns) for rows, columns in ((0, 0), (1, 3), (4, 1), (6, 8)))
-            try:
-                programs = [exported(module, channels, size, symbolic=False) for size in samples]
-            except Exception as failure:
-                raise UserError(f"PyTorch cannot export the network: {first_line(failure)}") from symbolic_failure
-            programs = [decomposed(program, handled) for program in programs]
-            return read_programs(programs, samples, lambda size: int(size))
+        except Exception:  # torch.export raises exceptions of many kinds, of user code too
+            return sampled_calls(module, channels, hint, handled)
+
+
+def sampled_calls(module: nn.Module, channels: int, hint: tuple[int, int], handled: Collection[str]) -> Calls:
+    """The calls of a module exported at several sizes; at one size where that is enough to see that it will be refused.
+
+    Raises:
+        UserError: PyTorch cannot export it at one of them.
+    """
+    samples = tuple((hint[0] + 16 * rows, hint[1] + 16 * columns) for rows, columns in ((0, 0), (1, 3), (4, 1), (6, 8)))
+    programs = []
+    for size in samples:
+        try:
+            programs.append(decomposed(exported(module, channels, size, symbolic=False), handled))
+        except Exception as failure:
+            raise UserError(f"PyTorch cannot export the network: {first_line(failure)}") from failure
+        if len(programs) == 1:
+            calls = read_programs(programs, samples[:1], int)
+            if any(call.target not in handled for call in calls.of_pictures()):
+                return calls
+    return read_programs(programs, samples, int)
 
 
 def exported(module: nn.Module, channels: int, size: tuple[int, int], symbolic: bool) -> ExportedProgram:
@@ -95,18 +108,15 @@ def evaluator(symbols: list[Any], samples: Samples) -> Callable[[Any], Any]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without what torch.export logs of attempts that fail."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
+    """Without what torch.export logs and prints of attempts that fail."""
+    before = logging.root.manager.disable
     try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        logging.disable(logging.CRITICAL)
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
 
 
 def first_line(failure: Exception | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,7 +14,7 @@ from tvm_srq.extent import Extent
 from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.graph import PICTURE
 from tvm_srq.graph.sources import arrangement
-from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference
+from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference, items_in
 from tvm_srq.graph.sources.pending import Pending
 from tvm_srq.graph.sources.sizes import Length, Size, at_samples, fitted
 from tvm_srq.graph.sources.views import View, map_view, per_channel
@@ -75,8 +75,7 @@ class Translation:
         """One call's value."""
         if call.target == "getitem":
             return self.values[call.arguments["source"].name][call.arguments["index"]]
-        references = list(references_in(call.arguments))
-        if all(isinstance(self.values[name], Constant) for name in references):
+        if all(isinstance(self.values[name], Constant) for name in call.references):
             return self.folded(call)
         if call.target not in HANDLERS:
             raise Refused("is no operation of super-resolution networks that is known here")
@@ -192,19 +191,6 @@ def finite(constant: Constant, key: str) -> NDArray[np.float32]:
     if not np.isfinite(values).all():
         raise UserError(f"parameter {key} has values that are infinite or no numbers: the weights are damaged")
     return values
-
-
-def items_in(argument: Any) -> Iterator[Any]:
-    """An argument, or the items of nested lists."""
-    if isinstance(argument, (list, tuple)):
-        for item in argument:
-            yield from items_in(item)
-    else:
-        yield argument
-
-
-def references_in(arguments: dict[str, Any]) -> Iterator[str]:
-    return (item.name for item in items_in(list(arguments.values())) if isinstance(item, Reference))
 
 
 def shown(shape: Sequence[Length]) -> str:

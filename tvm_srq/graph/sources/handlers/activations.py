@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tvm_srq.graph.sources.calls import Call, Reference
+from tvm_srq.graph.sources.moments import after
 from tvm_srq.graph.sources.translation import Translation, handles
 from tvm_srq.graph.sources.views import View, coordinates_of_channels
 
@@ -80,8 +81,16 @@ def prelu(t: Translation, call: Call, self: Reference, weight: Reference) -> Vie
     "sigmoid.default", "silu.default", "tanh.default", "hardsigmoid.default", "hardswish.default", "mish.default", "exp.default",
     "abs.default", "square.default", "sqrt.default", "erf.default",
 )  # fmt: skip
-def function(t: Translation, call: Call, self: Reference) -> View:
-    return applied(t, call, self, call.target.split(".")[0])
+def function(t: Translation, call: Call, self: Reference) -> Any:
+    kind = call.target.split(".")[0]
+    moment = after(t.value(self), kind)
+    return applied(t, call, self, kind) if moment is None else moment
+
+
+@handles("rsqrt.default")
+def reciprocal_root(t: Translation, call: Call, self: Reference) -> Any:
+    moment = after(t.value(self), "rsqrt")
+    return t.refuse("divides by something that comes from the picture") if moment is None else moment
 
 
 @handles("gelu.default")
@@ -111,7 +120,10 @@ def selu(t: Translation, call: Call, self: Reference) -> View:
 
 
 @handles("pow.Tensor_Scalar")
-def power(t: Translation, call: Call, self: Reference, exponent: Any) -> View:
+def power(t: Translation, call: Call, self: Reference, exponent: Any) -> Any:
+    moment = after(t.value(self), {2: "square", 0.5: "sqrt", -0.5: "rsqrt"}.get(exponent, ""))
+    if moment is not None:
+        return moment
     if exponent == 1:
         return t.view(self)
     if exponent not in (2, 0.5):

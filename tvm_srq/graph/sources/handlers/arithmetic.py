@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tvm_srq.graph.sources.calls import Call, Constant, Reference
+from tvm_srq.graph.sources.moments import together_with
 from tvm_srq.graph.sources.partial import Partial
 from tvm_srq.graph.sources.sizes import Size
 from tvm_srq.graph.sources.translation import Translation, handles
@@ -13,7 +14,10 @@ from tvm_srq.graph.sources.views import View, together, without_repeats
 
 
 @handles("add.Tensor", "add.Scalar")
-def add(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -> View:
+def add(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -> Any:
+    moments = together_with(t.value(self), operand(t, other), "add" if alpha == 1 else "")
+    if moments is not None:
+        return moments
     if not from_picture(t, self):
         self, other = other, self
         if alpha != 1:
@@ -25,10 +29,13 @@ def add(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -
 
 
 @handles("sub.Tensor", "sub.Scalar")
-def subtract(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -> View:
+def subtract(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -> Any:
     if not from_picture(t, self):
         view = t.view(other)
         return affine(t, call, view, -alpha, t.channel_values(view, self))
+    moments = together_with(t.value(self), operand(t, other), "subtract" if alpha == 1 else "")
+    if moments is not None:
+        return moments
     return add(t, call, self, other, -alpha)
 
 
@@ -42,6 +49,9 @@ def subtract_from(t: Translation, call: Call, self: Reference, other: Any, alpha
 
 @handles("mul.Tensor", "mul.Scalar")
 def multiply(t: Translation, call: Call, self: Reference, other: Any) -> Any:
+    quotient = together_with(t.value(self), operand(t, other), "multiply")
+    if quotient is not None:
+        return t.view_of(t.map(quotient))
     if not from_picture(t, self):
         self, other = other, self
     if from_picture(t, other):
@@ -55,6 +65,9 @@ def multiply(t: Translation, call: Call, self: Reference, other: Any) -> Any:
 
 @handles("div.Tensor", "div.Scalar")
 def divide(t: Translation, call: Call, self: Reference, other: Any) -> Any:
+    quotient = together_with(t.value(self), operand(t, other), "divide")
+    if quotient is not None:
+        return t.view_of(t.map(quotient))
     if from_picture(t, other):
         t.refuse("divides by something that comes from the picture")
     value = t.value(self)
@@ -70,6 +83,12 @@ def divide(t: Translation, call: Call, self: Reference, other: Any) -> Any:
 @handles("neg.default")
 def negate(t: Translation, call: Call, self: Reference) -> View:
     return scaled(t, call, t.view(self), -1.0)
+
+
+def operand(t: Translation, item: Any) -> Any:
+    """A number, or a reference's value; a constant of one number is that."""
+    value = t.value(item) if isinstance(item, Reference) else item
+    return float(value.tensor) if isinstance(value, Constant) and value.tensor.numel() == 1 else value
 
 
 def from_picture(t: Translation, item: Any) -> bool:

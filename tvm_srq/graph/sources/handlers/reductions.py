@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tvm_srq.graph.sources.calls import Call, Reference
+from tvm_srq.graph.sources.moments import moment_of
 from tvm_srq.graph.sources.partial import Partial, reduced
 from tvm_srq.graph.sources.translation import Translation, handles
 from tvm_srq.graph.sources.views import View
@@ -13,7 +15,8 @@ from tvm_srq.graph.sources.views import View
 
 @handles("mean.dim")
 def mean(t: Translation, call: Call, self: Reference, dim: Sequence[int] | None, keepdim: bool, **_: Any) -> Any:
-    return reduced(t, t.value(self), dim, keepdim, average=True)
+    moment = moment_of(t, t.value(self), dim, keepdim)
+    return reduced(t, t.value(self), dim, keepdim, average=True) if moment is None else moment
 
 
 @handles("sum.dim_IntList")
@@ -23,7 +26,10 @@ def total(t: Translation, call: Call, self: Reference, dim: Sequence[int] | None
 
 
 @handles("var.correction", "var.dim")
-def variance(t: Translation, call: Call, self: Reference, dim: Sequence[int], keepdim: bool, **how: Any) -> View:
+def variance(t: Translation, call: Call, self: Reference, dim: Sequence[int], keepdim: bool, **how: Any) -> Any:
+    channels = moment_of(t, t.value(self), dim, keepdim)
+    if channels is not None and how.get("correction", int(how.get("unbiased", True))) == 0:
+        return replace(channels, kind="variance")
     deviation = standard_deviation(t, call, self, dim, keepdim, **how)
     return View(t.builder.add("function", t.name(call, "square"), [deviation.base], {"function": "square"}), deviation.dimensions)
 
@@ -38,6 +44,6 @@ def standard_deviation(t: Translation, call: Call, self: Reference, dim: Sequenc
     partial = reduced(t, t.value(self), dim, keepdim, average=True)
     if isinstance(partial, Partial):
         t.refuse("is the deviation of something else than all pixels of a channel")
-    attributes = {"correction": int(correction)}
+    attributes = {"correction": 1} if correction else {}
     source = t.builder.by_name[partial.base].inputs[0]
     return View(t.builder.add("global_deviation", t.name(call), [source], attributes), partial.dimensions)

@@ -118,6 +118,29 @@ def concatenated_last(t: Translation, call: Call, tensors: Sequence[Reference], 
     return View(made, tuple(dimensions))
 
 
+@handles("copy.default")
+def copy(t: Translation, call: Call, self: Reference, src: Reference, **_: Any) -> Any:
+    """An assignment to all of a tensor."""
+    view = t.view(src)
+    return view if view.shape == call.shape else expanded(view, call.shape)
+
+
+@handles("slice_scatter.default")
+def slice_scatter(t: Translation, call: Call, self: Reference, src: Reference, dim: int, step: int, **limits: Any) -> View:
+    """An assignment to some channels, which are neighbours."""
+    view, dim = t.view(self), dim % len(call.shape)
+    length, count = view.shape[dim], t.view(src).shape[dim]
+    if length == count:
+        return t.view(src)
+    start: Any = limits.get("start") or 0
+    if dim != len(call.shape) - 3 or step != 1 or not all(isinstance(item, int) for item in (length, count, start)):
+        t.refuse("assigns to some rows or columns, or to channels that are no neighbours")
+    start = start + length if start < 0 else start
+    around = ((range(start), self), (range(start, start + count), src), (range(start + count, length), self))  # type: ignore[arg-type,operator]
+    parts = [t.map(src) if item is src else t.map(taken(t, call, view, dim, which)) for which, item in around if len(which)]
+    return t.view_of(t.builder.add("concat", t.name(call, "cat"), parts))
+
+
 @handles("split.Tensor", "split_with_sizes.default", "split.sizes", "chunk.default", "split_with_sizes_copy.default")
 def split(t: Translation, call: Call, self: Reference, dim: int, **sizes: Any) -> list[Any]:
     """Parts of the channels, one after the other."""
