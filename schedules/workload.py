@@ -1,6 +1,6 @@
 """What a kernel is asked to do, what it gives back, and how feature maps lie in a target's memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +37,11 @@ class Layout:
         """Channels in memory of a feature map of ``channels``."""
         return -(-channels // self.channel_block) * self.channel_block
 
+    def concatenated(self, parts: Sequence[int]) -> NDArray[np.int64]:
+        """Stored index of every channel of a concatenation: maps of so many channels beside each other, each padded."""
+        ends = np.cumsum([self.padded(part) for part in parts])
+        return np.concatenate([end - self.padded(part) + np.arange(part) for part, end in zip(parts, ends)])
+
     def shift(self, low: int, high: int) -> int:
         """What is subtracted from decoded values in low..high so that they fit the storage (docs/numerics.md)."""
         fits = self.storage == "int16" or (low >= -128 and high <= 127)
@@ -52,6 +57,9 @@ class Convolution:
     """A stride-1, "same"-padded integer convolution with its fused epilogue (docs/numerics.md).
 
     Layers with equal workloads share one kernel; what differs between them is in :class:`Constants`.
+
+    A code map may be wide: its producers write slices of its stored channels beside each other, its readers take the first
+    channels of it. So a concatenation costs nothing. Streams are never wide.
 
     Attributes:
         in_channels, out_channels: logical channels, before padding to the layout's block.
@@ -74,6 +82,12 @@ class Convolution:
         packable: proved from the constants: every value fits int32 before it is clipped, and the indices of a table fit six
             bits and a signed byte. So results may be clipped by saturating pack instructions.
         zero_points: the (uniform) output codes of some channel stand for a real zero by another value than m = 0.
+        in_total: stored channels of the input map where it is wide, 0: as many as the kernel reads. It reads the first ones.
+        in_span: where ``Constants.in_order`` leaves gaps, stored channels up to the last one that is read (its index plus
+            one, before padding to the block); 0: the input channels lie beside each other.
+        out_total, out_offset: stored channels of the map that the output codes are a slice of, and the first of the slice, a
+            multiple of the layout's block; 0: they are a map of their own. A kernel writes its slice alone, in halo columns
+            too, with the channels that pad it to the block.
     """
 
     in_channels: int
@@ -96,6 +110,10 @@ class Convolution:
     transformed_weight: int | None = None
     packable: bool = False
     zero_points: bool = False
+    in_total: int = 0
+    in_span: int = 0
+    out_total: int = 0
+    out_offset: int = 0
 
     @property
     def largest_transformed_weight(self) -> int:
@@ -106,6 +124,18 @@ class Convolution:
         """Channels of the output, behind the pixel shuffle."""
         return self.out_channels // self.shuffle**2
 
+    def read_channels(self, layout: Layout) -> int:
+        """Stored channels of the input that a kernel reads, the first ones of the map."""
+        return layout.picture_channels if self.reads_picture else layout.padded(self.in_span or self.in_channels)
+
+    def source_channels(self, layout: Layout) -> int:
+        """Stored channels of the input map."""
+        return self.in_total or self.read_channels(layout)
+
+    def code_channels(self, layout: Layout) -> int:
+        """Stored channels of the map that output codes are written to."""
+        return self.out_total or layout.padded(self.features)
+
 
 @dataclass(frozen=True)
 class Constants:
@@ -115,12 +145,15 @@ class Constants:
         weight: (O, I / groups, k, k) int8.
         start: (O,) int32, in terms of decoded values m (not of stored bytes).
         positive, negative: (O,) float32 multipliers.
-        in_low, in_high: range of the input's decoded values (0, 255 for the picture); gives its storage shift.
+        in_low, in_high: range of the input's decoded values (0, 255 for the picture), of all channels of a wide map; gives
+            its storage shift.
         padding: (I,) int16, decoded value outside the picture: zeros, the input's zero points, or the padding colour.
         low: smallest fine index of the output codes (0 if none).
         levels: int16, decoded value of fine index low + i (empty if no codes).
         zero_point: (O / shuffle**2,) int16, m of a real zero in every output channel's codes, or empty for zeros.
         ratio: (O / shuffle**2,) float32, stream step / code step of every output channel (empty unless ``from_stream``).
+        in_order: (I,) stored channel of every input channel, all different, or empty for 0, 1, ... (``Layout.concatenated``).
+        out_low, out_high: range of decoded values of the whole map that the output codes are a slice of, None: of ``levels``.
     """
 
     weight: NDArray[np.int8]
@@ -134,6 +167,20 @@ class Constants:
     levels: NDArray[np.int16]
     ratio: NDArray[np.float32]
     zero_point: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+    in_order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    out_low: int | None = None
+    out_high: int | None = None
+
+    def stored_inputs(self, channels: int) -> NDArray[np.int64]:
+        """(channels,) stored channel of every input channel."""
+        return np.asarray(self.in_order, np.int64) if len(self.in_order) else np.arange(channels)
+
+    @property
+    def out_range(self) -> tuple[int, int]:
+        """Lowest and highest decoded value of the map that output codes are written to; gives its storage shift."""
+        if self.out_low is not None and self.out_high is not None:
+            return self.out_low, self.out_high
+        return (int(self.levels.min()), int(self.levels.max())) if len(self.levels) else (0, 0)
 
     def outside(self, channels: int) -> NDArray[np.int64]:
         """(channels,) decoded output codes of a real zero, 0 in channels that are padding."""

@@ -167,6 +167,14 @@ def load_upscaler(path: str | Path, threads: int | None = None, scale: int | Non
         spec = load_spec(path)
         runner = IntegerReference(spec) if spec.integer else Simulation(spec)
         return runner, runner.network.scale, "integer reference" if spec.integer else "float simulation"
+    if path.suffix == ".onnx":
+        from tvm_srq.graph.float_runner import GraphRunner
+        from tvm_srq.graph.sources.onnx import graph_of_onnx
+
+        graph = graph_of_onnx(path)
+        if scale not in (None, graph.scale):
+            raise UserError(f"{path} has scale {graph.scale}, not {scale}")
+        return GraphRunner(graph), graph.scale, "PyTorch float32, from ONNX"
     from tvm_srq.models import load_checkpoint
     from tvm_srq.models.float_runner import FloatRunner
 
@@ -258,6 +266,12 @@ def inspect(path: str | Path, scale: int | None = None) -> str:
             bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
             lines.append(f"  {name:24} {layer.weight.shape} {layer.weight_bits}-bit weights, {bits}")
         return "\n".join(lines)
+    if path.suffix == ".onnx":
+        from tvm_srq.graph.sources.onnx import graph_of_onnx
+
+        graph = graph_of_onnx(path)
+        assumed = f"; assumed: {graph.picture.assumed}" if graph.picture.assumed else ""
+        return f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations{assumed}"
     from tvm_srq.models import load_checkpoint
 
     network = load_checkpoint(path, scale)

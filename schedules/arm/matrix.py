@@ -11,9 +11,9 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
 from schedules.arm.units import I8MM
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, pack, stored_channels
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES, RegisterTile, multiply_steps
 from schedules.workload import Convolution, Kernel
 

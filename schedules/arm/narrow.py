@@ -4,19 +4,13 @@ Conversions to integers and narrowing saturate, which is the clipping of docs/nu
 makes no difference whether values are clipped before they are rounded or after.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
-from schedules.cpu.epilogue import position
-from schedules.cpu.unit import DotUnit, write_each
+from schedules.cpu.epilogue import position, write_each
+from schedules.cpu.parameters import Parameters
+from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
-
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
 
 LANES = 4
 
@@ -65,7 +59,8 @@ def write_part(
         return
     if workload.from_stream:
         words = stream_words(buffers, words, channel, width)
-    place = [y + workload.out_halo, x + workload.out_halo, T.ramp(channel, 1, LANES * len(sums))]
+    channels = T.ramp(channel + workload.out_offset, 1, LANES * len(sums))
+    place = [y + workload.out_halo, x + workload.out_halo, channels]
     codes = above_zero_points(buffers, words, channel, width) if workload.zero_points else codes_of(workload, buffers, words)
     T.buffer_store(buffers.codes, codes, place)
 

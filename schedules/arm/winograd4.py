@@ -5,8 +5,8 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.arm.units import NEON
-from schedules.cpu.direct import Parameters
 from schedules.cpu.packing import channel_order, stored_channels
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.winograd4 import winograd4_kernel
 from schedules.cpu.winograd4_transforms import wrapping
 from schedules.cpu.winograd4_unit import Shape, Winograd4Unit

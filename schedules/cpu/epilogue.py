@@ -1,20 +1,26 @@
 """From a vector of accumulators to what the layer writes, exactly as docs/numerics.md says."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
 
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
-
 STREAM_RANGE = (-32768, 32767)
+
+
+def write_each(
+    workload: Convolution, unit: DotUnit, buffers: Parameters, vectors: list[Expr], row: Expr, column: Expr, first: Expr
+) -> None:
+    """Requantize and write accumulators of pixel (row, column) of the convolution, vector by vector.
+
+    Args:
+        first: index of the first vector among the packed output channels.
+    """
+    for number, vector in enumerate(vectors):
+        write_results(workload, unit, buffers, vector, row, column, first + number)
 
 
 def write_results(
@@ -85,12 +91,17 @@ def position(
 def write_codes(
     workload: Convolution, unit: DotUnit, buffers: Parameters, value: Expr, at: list[Expr]
 ) -> None:
-    """Fine indices -> stored codes, by adding an offset or zero points (uniform) or through the table of levels."""
+    """Fine indices -> stored codes, by adding an offset or zero points (uniform) or through the table of levels.
+
+    Args:
+        at: row and column in memory, and the first channel of the vector within the kernel's slice.
+    """
     lanes, storage = unit.lanes, f"{unit.layout.storage}x{unit.lanes}"
     *pixel, channel = at
-    where = [*pixel, T.ramp(channel, 1, lanes)]
+    first = channel + workload.out_offset
+    where = [*pixel, T.ramp(first, 1, lanes)]
     if workload.zero_points:
-        total = value + T.cast(buffers.padding[where[-1]], f"int32x{lanes}")
+        total = value + T.cast(buffers.padding[T.ramp(channel, 1, lanes)], f"int32x{lanes}")
         low, high = (T.broadcast(buffers.bounds[end], lanes) for end in (3, 4))
         T.buffer_store(buffers.codes, T.cast(clamp(total, low, high), storage), where)
         return
@@ -103,7 +114,7 @@ def write_codes(
         return
     entries = spill(entry, lanes)
     for lane in range(lanes):
-        T.buffer_store(buffers.codes, buffers.levels[entries[lane]], [*pixel, channel + lane])
+        T.buffer_store(buffers.codes, buffers.levels[entries[lane]], [*pixel, first + lane])
 
 
 def write_picture(

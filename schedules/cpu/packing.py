@@ -23,25 +23,35 @@ def channel_order(workload: Convolution, unit: DotUnit) -> NDArray[np.int64]:
 
 
 def stored_channels(workload: Convolution, unit: DotUnit) -> int:
-    """Channels of the input in memory."""
-    return unit.layout.picture_channels if workload.reads_picture else unit.layout.padded(workload.in_channels)
+    """Channels of the input in memory that a kernel reads."""
+    return workload.read_channels(unit.layout)
 
 
 def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.direct.Parameters``."""
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
     weight = dense_weights(workload, unit, constants)
     return [tile_weights(weight, unit), *pack_rest(workload, unit, constants, weight)]
 
 
 def dense_weights(workload: Convolution, unit: DotUnit, constants: Constants) -> NDArray[np.int64]:
-    """(O, I, k, k) in packed order and stored channels; zero where an output channel's group has no input channel."""
-    order = channel_order(workload, unit)
+    """(O, I, k, k) in packed order and stored channels."""
+    return stored_weights(workload, channel_order(workload, unit), stored_channels(workload, unit), constants)
+
+
+def stored_weights(
+    workload: Convolution, order: NDArray[np.int64], channels: int, constants: Constants
+) -> NDArray[np.int64]:
+    """(O, I, k, k) for output channels in ``order`` (-1: padding) and so many stored input channels.
+
+    Zero for stored channels that are padding or none of the input, and where an output channel's group has no input channel.
+    """
     inputs, outputs = workload.in_channels // workload.groups, workload.out_channels // workload.groups
-    weight = np.zeros((len(order), stored_channels(workload, unit), workload.kernel, workload.kernel), np.int64)
+    weight = np.zeros((len(order), channels, workload.kernel, workload.kernel), np.int64)
+    stored = constants.stored_inputs(workload.in_channels)
     for packed, channel in enumerate(order):
         if channel >= 0:
             first = channel // outputs * inputs
-            weight[packed, first : first + inputs] = constants.weight[channel]
+            weight[packed, stored[first : first + inputs]] = constants.weight[channel]
     return weight
 
 
@@ -64,7 +74,7 @@ def pack_rest(workload: Convolution, unit: DotUnit, constants: Constants, weight
 def direct_constants(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
     """bounds, levels, padding: what the epilogue needs of the output codes."""
     low, high = constants.low, constants.low + max(len(constants.levels), 1) - 1
-    shift = unit.layout.shift(int(constants.levels.min()), int(constants.levels.max())) if len(constants.levels) else 0
+    shift = unit.layout.shift(*constants.out_range)
     outside = unit.layout.store(constants.outside(unit.layout.padded(workload.features)), shift)
     return [code_bounds(workload, low, high, unit.layout.bias - shift), stored_levels(constants.levels, unit, shift), outside]
 

@@ -32,7 +32,7 @@ class RegisterTile:
 
 # (unit, tile, first dot product along the channels, how many)
 Multiply = Callable[["DotUnit", RegisterTile, Expr, int], None]
-# (workload, unit, buffers, accumulator vectors, row, column, index of the first vector) -> None
+# (workload, unit, schedules.cpu.parameters.Parameters, accumulator vectors, row, column, index of the first vector) -> None
 WriteVectors = Callable[[Convolution, "DotUnit", Any, list[Expr], Expr, Expr, Expr], None]
 
 
@@ -58,16 +58,6 @@ def multiply_steps(unit: DotUnit, multiply: Multiply, tile: RegisterTile, steps:
         multiply(unit, tile, T.int32(whole * unroll), steps % unroll)
 
 
-def write_each(
-    workload: Convolution, unit: DotUnit, buffers: Any, vectors: list[Expr], row: Expr, column: Expr, first: Expr
-) -> None:
-    """Vector by vector."""
-    from schedules.cpu.epilogue import write_results
-
-    for number, vector in enumerate(vectors):
-        write_results(workload, unit, buffers, vector, row, column, first + number)
-
-
 @dataclass(frozen=True)
 class DotUnit:
     """One vector instruction (or short sequence) that multiplies and adds small integers into int32 lanes.
@@ -82,13 +72,13 @@ class DotUnit:
         max_vectors: at most so many of them beside each other in the channel direction.
         dot: (accumulator, activation, weight) -> accumulator; the activation is one pixel's ``group`` channels as loaded.
         round: float32 vector -> int32 vector, half to even; the values are in range.
+        write: writes one pixel's accumulator vectors.
         lookup: (table of TABLE_ENTRIES int32, int32 index vector) -> int32 vector, or None where it is done lane by lane.
         unroll: dot products along the channels in one iteration of the inner loop.
         multiply: multiplies into a register tile.
         pairs: the accumulators of two neighbouring pixels hold the same channels of both; see ``spread`` and ``gather``.
         spread: (channels of one pixel, index of the pixel) -> what its accumulator holds if both of its pair have them.
         gather: (the accumulators of a pair, index of the pixel) -> the pixel's channels.
-        write: writes one pixel's accumulator vectors.
     """
 
     name: str
@@ -100,13 +90,13 @@ class DotUnit:
     max_vectors: int
     dot: Callable[[Expr, Expr, Expr], Expr]
     round: Callable[[Expr], Expr]
+    write: WriteVectors
     lookup: Callable[[Buffer, Expr], Expr] | None = None
     unroll: int = 1
     multiply: Multiply = multiply_each
     pairs: bool = False
     spread: Callable[[Expr, int], Expr] = lambda value, pixel: value
     gather: Callable[[Expr, Expr, int], Expr] = lambda first, second, pixel: (first, second)[pixel % 2]
-    write: WriteVectors = write_each
 
     def tile(self, vectors: int) -> tuple[int, int]:
         """(pixels, vectors) of the register tile for ``vectors`` vectors of output channels in all."""

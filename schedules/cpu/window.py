@@ -20,7 +20,7 @@ class InputWindow:
 
     Attributes:
         steps: dot products along the window.
-        last: largest first channel whose window lies within the stored channels; 0 without groups.
+        last: largest first channel whose window lies within the stored channels; 0 where all are read.
         period: vectors of one output pixel (behind a pixel shuffle, the windows repeat).
         advance: logical output channels from one vector to the next.
         inputs, outputs: input and output channels of one group.
@@ -48,7 +48,7 @@ def input_window(workload: Convolution, unit: DotUnit) -> InputWindow:
     order = channel_order(workload, unit).reshape(-1, unit.lanes)
     places = 1 if workload.writes_picture else workload.shuffle**2
     period, advance = len(order) // places, unit.lanes * places
-    if workload.groups == 1:
+    if workload.groups == 1 or workload.in_span:  # behind gaps a group's channels may lie anywhere
         return InputWindow(stored // unit.group, 0, period, advance, inputs, outputs)
     begin = np.arange(len(order)) % period * advance // outputs * inputs
     end = (order.max(1) // outputs + 1) * inputs  # of a vector of padding alone: 0

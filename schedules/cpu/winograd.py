@@ -19,10 +19,10 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import position
 from schedules.cpu.halo import fill_halo_columns
 from schedules.cpu.packing import channel_order, stored_channels
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
 from schedules.cpu.winograd_packing import STAGES, pack_winograd
@@ -215,7 +215,7 @@ def prefetch_tiles(
         first = block * (shape.block // shape.lanes)
         y, x, channel = position(workload, winograd.unit, row + j // 2, column + j % 2, first)
         if buffers.codes is not None:
-            prefetch(buffers.codes[y + workload.out_halo, x + workload.out_halo, channel], True)
+            prefetch(buffers.codes[y + workload.out_halo, x + workload.out_halo, channel + workload.out_offset], True)
         if buffers.skip is not None:
             prefetch(buffers.skip[y, x, channel + part * 32], workload.in_place)
         prefetch(buffers.source[row + j, column + 2 * shape.tiles + part, 0], False)

@@ -12,8 +12,8 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.halo import fill_halo_columns
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.prefetch import prefetch
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.cpu.winograd4_packing import pack_winograd4
@@ -132,7 +132,7 @@ def transform_tile(
     winograd: Winograd4Unit, source: Buffer, transformed: Buffer, tile: Var, down: list[Expr], right: list[Expr]
 ) -> None:
     """B^T d B of one tile that lies in the rows ``down`` and the columns ``right``."""
-    channels = int(source.shape[2])
+    channels = int(transformed.shape[2])
     lanes = int(np.gcd(channels, winograd.input_lanes))
     excess = np.outer(B.sum(1), B.sum(1)) * winograd.unit.layout.bias
     with T.serial(0, channels // lanes) as group:

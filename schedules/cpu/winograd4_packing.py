@@ -10,7 +10,7 @@ from schedules.workload import Constants, Convolution
 
 
 def pack_winograd4(workload: Convolution, winograd: Winograd4Unit, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.direct.Parameters``."""
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
     unit = winograd.unit
     order = channel_order(workload, unit)
     permutation = winograd.order(len(order))

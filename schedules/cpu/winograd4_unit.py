@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tvm.ir import Expr
 from tvm.tirx import Buffer
 
+from schedules.cpu.epilogue import write_each
 from schedules.cpu.packing import channel_order, direct_constants, stored_channels
-from schedules.cpu.unit import DotUnit, WriteVectors, write_each
+from schedules.cpu.parameters import Parameters
+from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
 
 
@@ -26,7 +27,7 @@ class Shape:
 
 
 # (parameters, transformed input, sums, tiles here, block, position, shape): one of the 36 matrix products of a chunk
-MultiplyPosition = Callable[[Any, Buffer, Buffer, Expr, Expr, Expr, Shape], None]
+MultiplyPosition = Callable[[Parameters, Buffer, Buffer, Expr, Expr, Expr, Shape], None]
 
 
 @dataclass(frozen=True)

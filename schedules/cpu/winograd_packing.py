@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from schedules.cpu.packing import channel_order, stored_channels, stored_ratio
+from schedules.cpu.packing import channel_order, stored_channels, stored_ratio, stored_weights
 from schedules.cpu.winograd_unit import WinogradUnit
 from schedules.workload import Constants, Convolution
 from tvm_srq.winograd_range import DOUBLED_G
@@ -22,8 +22,7 @@ def pack_winograd(workload: Convolution, winograd: WinogradUnit, constants: Cons
     order = channel_order(workload, unit)
     order = order[winograd.order(len(order))]
     real = order >= 0
-    weight = np.zeros((len(order), stored_channels(workload, unit), 3, 3), np.int64)
-    weight[real, : workload.in_channels] = constants.weight[order[real]]
+    weight = stored_weights(workload, order, stored_channels(workload, unit), constants)
     start = np.where(real, constants.start[order].astype(np.int64), 0)
     transformed = transform_weights(weight)
     assert np.abs(transformed).max() <= winograd.transformed[1]

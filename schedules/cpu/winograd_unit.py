@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schedules.cpu.epilogue import write_each
 from schedules.cpu.packing import direct_constants
-from schedules.cpu.unit import DotUnit, WriteVectors, write_each
+from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
 
 

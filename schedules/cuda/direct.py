@@ -1,130 +1,23 @@
 """Direct convolution on CUDA cores: input tile with its surroundings in shared memory, dp4a into a register tile."""
 
-from dataclasses import dataclass
-
-from tvm.ir import Expr
-from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, PrimFunc, Var
+from tvm.tirx import Buffer, Var
 
-from schedules.cuda.epilogue import write_results
-from schedules.cuda.packing import TABLE_ENTRIES, features, pack, stored_channels
-from schedules.cuda.tile import LAYOUT, WARP, Tile, choose_tile, packed_outputs
+from schedules.cuda.grid import dot, start_sums, tiled_convolution
+from schedules.cuda.packing import pack, stored_channels
+from schedules.cuda.parameters import Parameters
+from schedules.cuda.tile import Place, Tile, choose_tile
 from schedules.workload import Convolution, Kernel
 
 
-@dataclass
-class Parameters:
-    """The kernel's buffers, in the order of the PrimFunc's parameters.
-
-    Attributes:
-        source: (H, W, channels) int8 codes.
-        weight: (blocks, steps, words) int32, four int8 weights to a word: see ``packing.tile_weights``.
-        start: (O,) int32, O packed. positive, negative: (O,) float32.
-        ratio: (features,) float32. bounds: (3,) or (5,) int32, see ``schedules.cpu.packing.code_bounds``.
-        levels: (TABLE_ENTRIES,) int8 stored levels. padding: (channels,) int8, what lies outside the picture.
-        zeros: (features,) int8, the stored form of a real zero in the output's codes.
-        skip, stream: (H * r, W * r, features) int16, the same buffer if ``in_place``. codes: (H * r, W * r, features) int8.
-        picture: (H * r, W * r, 3) uint8.
-    """
-
-    source: Buffer
-    weight: Buffer
-    start: Buffer
-    positive: Buffer
-    negative: Buffer
-    ratio: Buffer
-    bounds: Buffer
-    levels: Buffer
-    padding: Buffer
-    zeros: Buffer
-    skip: Buffer | None = None
-    stream: Buffer | None = None
-    codes: Buffer | None = None
-    picture: Buffer | None = None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a thread stands.
-
-    Attributes:
-        lane: column within the tile. group: which of the block's channel groups. rows: first row within the tile.
-        thread: number within the block, counted so that neighbours are lanes of one warp.
-        row, column: the tile's first output row and column. block: which of the kernel's blocks of channels.
-    """
-
-    lane: Var
-    group: Expr
-    rows: Expr
-    thread: Expr
-    row: Expr
-    column: Expr
-    block: Var
-
-
 def direct_rule(workload: Convolution) -> Kernel | str:
-    if workload.groups != 1:
-        return "grouped convolution"
+    """A registry rule. Grouped convolutions are computed as dense ones: their weights are zero outside of the groups."""
+    if workload.in_channels % workload.groups or workload.out_channels % workload.groups:
+        return f"{workload.groups} groups do not divide the channels"
     tile = choose_tile(workload)
     if tile is None:
-        return f"a {workload.kernel}x{workload.kernel} kernel's weights exceed shared memory"
-    return Kernel("direct.dp4a", direct_convolution(workload, tile), lambda constants: pack(workload, tile, constants))
-
-
-def direct_convolution(workload: Convolution, tile: Tile) -> PrimFunc:
-    """Build the PrimFunc: a grid of pixel tiles x blocks of channels."""
-    outputs = packed_outputs(workload, tile.channels)
-    with IRBuilder() as builder, T.prim_func(s_tir=True):
-        T.func_name("main")
-        height, width = Var("rows", "int64"), Var("columns", "int64")
-        buffers = declare_parameters(workload, tile, height, width)
-        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        with (
-            T.launch_thread("blockIdx.z", outputs // tile.block_channels) as block,
-            T.launch_thread("blockIdx.y", (height + tile.rows - 1) // tile.rows) as tile_row,
-            T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
-            T.launch_thread("threadIdx.y", tile.warps) as warp,
-            T.launch_thread("threadIdx.x", WARP) as lane,
-        ):
-            place = Place(
-                lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,
-                tile_row * tile.rows, tile_column * tile.columns, block,
-            )  # fmt: skip
-            sums = T.alloc_buffer((tile.pixels, tile.channels), "int32", scope="local")
-            accumulate(workload, tile, buffers, place, sums)
-            write_results(workload, tile, buffers, place, sums)
-    return builder.get()
-
-
-def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Var) -> Parameters:
-    outputs, channels = packed_outputs(workload, tile.channels), stored_channels(workload)
-    steps = channels // (4 * tile.words)
-    shape = (outputs // tile.block_channels, steps, tile.weight_words(workload.kernel))
-    parameters = Parameters(
-        T.arg("source", T.buffer((rows, columns, channels), LAYOUT.storage)),
-        T.arg("weight", T.buffer(shape, "int32")),
-        T.arg("start", T.buffer((outputs,), "int32")),
-        T.arg("positive", T.buffer((outputs,), "float32")),
-        T.arg("negative", T.buffer((outputs,), "float32")),
-        T.arg("ratio", T.buffer((features(workload),), "float32")),
-        T.arg("bounds", T.buffer((5 if workload.zero_points else 3,), "int32")),
-        T.arg("levels", T.buffer((TABLE_ENTRIES,), LAYOUT.storage)),
-        T.arg("padding", T.buffer((channels,), LAYOUT.storage)),
-        T.arg("zeros", T.buffer((features(workload),), LAYOUT.storage)),
-    )
-    height, width = rows * workload.shuffle, columns * workload.shuffle
-    if workload.adds_skip and not workload.in_place:
-        parameters.skip = T.arg("skip", T.buffer((height, width, features(workload)), "int16"))
-    if workload.writes_stream:
-        parameters.stream = T.arg("stream", T.buffer((height, width, features(workload)), "int16"))
-    if workload.in_place:
-        parameters.skip = parameters.stream
-    if workload.codes != "none":
-        parameters.codes = T.arg("codes", T.buffer((height, width, features(workload)), LAYOUT.storage))
-    if workload.writes_picture:
-        parameters.picture = T.arg("picture", T.buffer((height, width, 3), "uint8"))
-    return parameters
+        return f"a {workload.kernel}x{workload.kernel} kernel's weights and pixels exceed shared memory"
+    return Kernel("direct.dp4a", tiled_convolution(workload, tile, accumulate), lambda constants: pack(workload, tile, constants))
 
 
 def accumulate(workload: Convolution, tile: Tile, buffers: Parameters, place: Place, sums: Buffer) -> None:
@@ -133,10 +26,7 @@ def accumulate(workload: Convolution, tile: Tile, buffers: Parameters, place: Pl
     pixels = (tile.input_rows(kernel), tile.input_columns(kernel), tile.words)
     inputs = T.alloc_buffer(pixels, "int32", scope="shared")
     weights = T.alloc_buffer((tile.weight_words(kernel),), "int32", scope="shared")
-    with T.unroll(0, tile.channels) as channel:
-        first = T.bind(buffers.start[(place.block * tile.channel_groups + place.group) * tile.channels + channel])
-        for pixel in range(tile.pixels):
-            T.buffer_store(sums, first, [pixel, channel])
+    start_sums(tile, buffers, place, sums)
     with T.serial(0, stored_channels(workload) // (4 * tile.words)) as step:
         T.evaluate(T.tvm_storage_sync("shared"))
         load_inputs(workload, tile, buffers, place, inputs, step)
@@ -193,8 +83,3 @@ def multiply(workload: Convolution, tile: Tile, place: Place, inputs: Buffer, we
                 for pixel in range(tile.pixels):
                     total = dot(window[pixel + y, word], four_weights[part], sums[pixel, channel])
                     T.buffer_store(sums, total, [pixel, channel])
-
-
-def dot(activations: Expr, weights: Expr, total: Expr) -> Expr:
-    """total + four int8 x int8 products."""
-    return T.call_pure_extern("int32", "__dp4a", activations, weights, total)

@@ -1,19 +1,13 @@
 """From a thread's accumulators to what the layer writes, exactly as docs/numerics.md says."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.cuda.packing import features
-from schedules.cuda.tile import LAYOUT, Tile
+from schedules.cuda.parameters import Parameters
+from schedules.cuda.tile import LAYOUT, Place, Tile
 from schedules.workload import Convolution
-
-if TYPE_CHECKING:
-    from schedules.cuda.direct import Parameters, Place
 
 STREAM_RANGE = (-32768, 32767)
 
@@ -60,9 +54,9 @@ def write_features(
                 scaled = T.cast(value, "float32") * buffers.ratio[feature + index]
                 value = T.bind(round_half_to_even(clamp(scaled, *code_bounds(buffers))))
             T.buffer_store(codes, stored(workload, buffers, value, feature + index), [index])
-    for local, whole in ((stream, buffers.stream), (codes, buffers.codes)):
+    for local, whole, offset in ((stream, buffers.stream, 0), (codes, buffers.codes, workload.out_offset)):
         if local is not None:
-            T.buffer_store(whole, local[every], [y, x, together])
+            T.buffer_store(whole, local[every], [y, x, T.ramp(feature + offset, 1, tile.channels)])
 
 
 def write_picture(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from schedules.cpu.packing import code_bounds
+from schedules.cpu.packing import code_bounds, stored_weights
 from schedules.cuda.tile import LAYOUT, Tile, packed_outputs
 from schedules.workload import Constants, Convolution
 
@@ -27,8 +27,8 @@ def channel_order(workload: Convolution, tile: Tile) -> NDArray[np.int64]:
 
 
 def stored_channels(workload: Convolution) -> int:
-    """Channels of the input in memory."""
-    return LAYOUT.picture_channels if workload.reads_picture else LAYOUT.padded(workload.in_channels)
+    """Channels of the input in memory that a kernel reads."""
+    return workload.read_channels(LAYOUT)
 
 
 def features(workload: Convolution) -> int:
@@ -37,22 +37,22 @@ def features(workload: Convolution) -> int:
 
 
 def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding, zeros: see ``schedules.cuda.direct.Parameters``.
+    """weight, start, positive, negative, ratio, bounds, levels, padding, zeros: see ``schedules.cuda.parameters.Parameters``.
 
     Raises:
         ValueError: more levels than a table has entries.
     """
     order = channel_order(workload, tile)
-    real, kernel = order >= 0, workload.kernel
-    weight = np.zeros((len(order), stored_channels(workload), kernel, kernel), np.int64)
-    weight[real, : workload.in_channels] = constants.weight[order[real]]
+    real = order >= 0
+    weight = stored_weights(workload, order, stored_channels(workload), constants)
     shift = LAYOUT.shift(constants.in_low, constants.in_high)
     start = np.where(real, constants.start[order], 0).astype(np.int64)
     # stored = m - shift, so the sum over stored values lacks shift * sum(weight)
     start += shift * weight.sum((1, 2, 3))
-    padding = np.pad(constants.padding, (0, stored_channels(workload) - workload.in_channels))
+    padding = np.zeros(stored_channels(workload), np.int64)
+    padding[constants.stored_inputs(len(constants.padding))] = constants.padding
     levels = constants.levels if len(constants.levels) else np.zeros(1, np.int16)
-    out_shift = LAYOUT.shift(int(levels.min()), int(levels.max()))
+    out_shift = LAYOUT.shift(*constants.out_range)
     high = constants.low + len(levels) - 1
     return [
         tile_weights(weight, tile), start.astype(np.int32), spread(constants.positive, order),

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from tvm.ir import Expr
+from tvm.tirx import Var
+
 from schedules.workload import Convolution, Layout
 
 LAYOUT = Layout("int8", 0, channel_block=16, picture_channels=4, has_halo=False)
@@ -77,18 +80,47 @@ class Tile:
         return 4 * (self.input_words(kernel) + self.weight_words(kernel))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a thread stands.
+
+    Attributes:
+        lane: column within the tile. group: which of the block's channel groups. rows: first row within the tile.
+        thread: number within the block, counted so that neighbours are lanes of one warp.
+        row, column: the tile's first output row and column. block: which of the kernel's blocks of channels.
+    """
+
+    lane: Var
+    group: Expr
+    rows: Expr
+    thread: Expr
+    row: Expr
+    column: Expr
+    block: Var
+
+
 def choose_tile(workload: Convolution) -> Tile | None:
     """The tile of a workload: eight warps, as many of them beside each other in channels as shared memory allows, or fewer
-    warps where kernels are very large; None if not even one fits."""
-    channels = 4 if workload.writes_picture and workload.out_channels <= 4 else 8
-    words = LAYOUT.picture_channels // 4 if workload.reads_picture else LAYOUT.channel_block // 4
+    warps and then fewer words in a step where kernels are very large; None if nothing fits."""
+    channels, most_words = thread_channels(workload), step_words(workload)
     threads_in_channels = packed_outputs(workload, channels) // channels
-    for groups, row_groups in ((8, 1), (4, 2), (2, 4), (1, 8), (1, 4), (1, 2), (1, 1)):
-        if threads_in_channels % groups == 0:
-            tile = Tile(4, channels, groups, row_groups, words)
-            if tile.shared_bytes(workload.kernel) <= SHARED_BYTES:
-                return tile
+    for words in (words for words in (4, 2, 1) if words <= most_words):
+        for groups, row_groups in ((8, 1), (4, 2), (2, 4), (1, 8), (1, 4), (1, 2), (1, 1)):
+            if threads_in_channels % groups == 0:
+                tile = Tile(4, channels, groups, row_groups, words)
+                if tile.shared_bytes(workload.kernel) <= SHARED_BYTES:
+                    return tile
     return None
+
+
+def thread_channels(workload: Convolution) -> int:
+    """Output channels of a thread."""
+    return 4 if workload.writes_picture and workload.out_channels <= 4 else 8
+
+
+def step_words(workload: Convolution) -> int:
+    """Words of a pixel in one step, at most: those of a block of channels."""
+    return (LAYOUT.picture_channels if workload.reads_picture else LAYOUT.channel_block) // 4
 
 
 def packed_outputs(workload: Convolution, multiple: int) -> int:

@@ -10,8 +10,8 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import Parameters
 from schedules.cpu.halo import fill_halo_columns
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.generic.space import Tiling, build_schedule, default_tiling, given, tilings
 from schedules.generic.strip import OUTPUTS, Strip, declare, describe_strip, pack_strip
@@ -71,7 +71,7 @@ def place(workload: Convolution, strip: Strip, buffers: dict[str, Buffer], row: 
     offset, factor = workload.in_halo - workload.kernel // 2, workload.shuffle
     corners = {
         "source": (row + offset, column + offset),
-        "codes": (row * factor + workload.out_halo, column * factor + workload.out_halo),
+        "codes": (row * factor + workload.out_halo, column * factor + workload.out_halo, workload.out_offset),
         **dict.fromkeys(("skip", "stream", "picture"), (row * factor, column * factor)),
     }
     matches, reads, writes = [], [], []

@@ -12,9 +12,9 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cpu.direct import Parameters, declare_parameters
 from schedules.cpu.epilogue import write_results
 from schedules.cpu.packing import channel_order, dense_weights, pack_rest
+from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.cpu.window import input_window
 from schedules.workload import Constants, Convolution
@@ -38,23 +38,26 @@ class Strip:
 def strip_workload(workload: Convolution) -> Convolution:
     """What is left of a workload in a strip.
 
-    Halo widths and whether the sum is in place only matter where a strip is placed in the picture; magnitudes only serve
-    proofs that it does not need.
+    Halo widths, slices of wide maps and whether the sum is in place only matter where a strip is placed in the picture;
+    magnitudes only serve proofs that it does not need.
     """
     halo = workload.kernel // 2
     return replace(
-        workload, in_halo=halo, out_halo=0, in_place=False, in_magnitude=255, weight_magnitude=127, packable=False
-    )
+        workload, in_halo=halo, out_halo=0, in_place=False, in_magnitude=255, weight_magnitude=127, packable=False,
+        in_total=0, out_total=0, out_offset=0,
+    )  # fmt: skip
 
 
 def describe_strip(workload: Convolution, unit: DotUnit, columns: int) -> Strip:
     """The unscheduled strip of ``columns`` pixels."""
+    # pixels of a wide map may be less aligned than a strip's own; accesses have the alignment of what a strip is placed in
+    options = {"align": 1} if workload.in_total or workload.out_total else {}
     workload = strip_workload(workload)
     outputs, kernel, lanes = len(channel_order(workload, unit)), workload.kernel, unit.lanes
     window = input_window(workload, unit)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
-        parameters = declare(workload, unit, (kernel, columns + kernel - 1), offset_factor=1)
+        parameters = declare(workload, unit, (kernel, columns + kernel - 1), offset_factor=1, **options)
         buffers = {field.name: getattr(parameters, field.name) for field in fields(Parameters)}
         buffers = {name: buffer for name, buffer in buffers.items() if buffer is not None}
         T.func_attr({"tirx.noalias": True})
@@ -118,5 +121,5 @@ def pack_strip(workload: Convolution, unit: DotUnit, constants: Constants) -> li
 
 def fingerprint(workload: Convolution, unit: DotUnit, columns: int) -> str:
     """Identifies the unscheduled code, the same in every process: another one makes measured times worthless."""
-    value: Any = tvm_ffi.structural_hash(describe_strip(workload, unit, columns).function)
+    value: Any = tvm_ffi.structural_hash(describe_strip(strip_workload(workload), unit, columns).function)
     return f"{value & (2**64 - 1):016x}"

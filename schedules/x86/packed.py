@@ -5,22 +5,16 @@ Narrowing pack instructions work inside 128-bit lanes, so accumulators hold the 
 of docs/numerics.md; that needs every product to fit int32 before it (``Convolution.packable``).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 
 from schedules.cpu.epilogue import position
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
 from schedules.x86.units import VNNI
-
-if TYPE_CHECKING:
-    from schedules.cpu.direct import Parameters
 
 TABLE = 64  # entries of one byte permute
 SAME_LANES = [0, 2, 4, 6, 1, 3, 5, 7]  # 8-byte groups behind packs of two units
@@ -39,7 +33,7 @@ def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants)
     """bounds (lowest and highest fine index as a signed byte, what is subtracted to make it one), levels by the low six bits
     of the fine index, padding."""
     layout, levels = unit.layout, constants.levels
-    shift = layout.shift(int(levels.min()), int(levels.max())) if len(levels) else 0
+    shift = layout.shift(*constants.out_range)
     low, high = constants.low, constants.low + max(len(levels), 1) - 1
     table, subtracted = np.zeros(TABLE, np.int64), shift
     if workload.codes == "table":
@@ -88,7 +82,7 @@ def write_packed(
         dtype, lanes_in_order = ("int32x16", STREAM_LANES) if workload.from_stream else ("int64x8", SAME_LANES)
         ordered = T.Shuffle([T.reinterpret(dtype, codes)], lanes_in_order)
         codes = T.reinterpret("uint8x64", ordered)
-    T.buffer_store(buffers.codes, codes, [y + halo, x + halo, T.ramp(channel, 1, lanes)])
+    T.buffer_store(buffers.codes, codes, [y + halo, x + halo, T.ramp(channel + workload.out_offset, 1, lanes)])
 
 
 def requantize_unit(workload: Convolution, buffers: Parameters, sums: list[Expr], first: Expr) -> Expr:

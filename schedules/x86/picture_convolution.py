@@ -1,4 +1,4 @@
-"""The last convolution, three colours out, for AVX-512 VNNI: lanes hold input channels, not output channels.
+"""The last convolution, one to four colours out, for AVX-512 VNNI: lanes hold input channels, not output channels.
 
 With three output channels a register tile across output channels would leave 13 of 16 lanes empty. Here each lane sums four
 input channels of one pixel and one colour, and the 16 lanes of an accumulator are added up at the end: a 3x3 convolution
@@ -14,14 +14,14 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cpu.direct import feature_map
-from schedules.cpu.packing import stored_channels
+from schedules.cpu.packing import stored_channels, stored_weights
+from schedules.cpu.parameters import feature_map
 from schedules.workload import Constants, Convolution, Kernel
 from schedules.x86.units import VNNI, vnni_round
 
-COLOURS, BYTES, LANES = 3, 64, 16
-PIXELS = 4  # summed at once: 12 accumulators
-TILE = 16  # pixels whose 48 bytes are written together
+MOST_COLOURS, BYTES, LANES = 4, 64, 16
+PIXELS = 4  # summed at once: an accumulator for every colour of each
+TILE = 16  # pixels that are written together
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Parameters:
 
     Attributes:
         source: (H + 2 * halo, W + 2 * halo, channels) uint8 codes.
-        weight: (k, chunks of a row, 3, 64) int8.
-        start, positive, negative: (48,) of 16 pixels' colours.
-        picture: (H, W, 3) uint8.
+        weight: (k, chunks of a row, colours, 64) int8.
+        start, positive, negative: (16 * colours,) of 16 pixels' colours.
+        picture: (H, W, colours) uint8.
     """
 
     source: Buffer
@@ -51,29 +51,31 @@ def chunk_starts(workload: Convolution) -> list[int]:
 
 def picture_rule(workload: Convolution) -> Kernel | str:
     """A registry rule."""
-    if not workload.writes_picture or workload.out_channels != COLOURS or workload.shuffle != 1:
-        return "does not make the three colours of the picture"
+    if not workload.writes_picture or workload.out_channels > MOST_COLOURS or workload.shuffle != 1:
+        return "does not make the colours of the picture"
     if workload.groups != 1 or workload.reads_picture:
         return "grouped, or reads the picture"
     if workload.kernel * stored_channels(workload, VNNI) < BYTES:
         return f"a row of its kernel has fewer than {BYTES} bytes"
+    if stored_channels(workload, VNNI) % BYTES and workload.source_channels(VNNI.layout) != stored_channels(workload, VNNI):
+        return f"it reads part of a wide map, and not a multiple of {BYTES} channels"  # chunks would span pixels
     return Kernel("picture.vnni", picture_convolution(workload), lambda constants: pack_picture(workload, constants))
 
 
 def picture_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFunc
     """Build the PrimFunc: rows in parallel; in a row, tiles of 16 pixels, then single pixels."""
-    chunks = len(chunk_starts(workload))
+    chunks, colours = len(chunk_starts(workload)), workload.out_channels
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         rows, columns = Var("rows", "int64"), Var("columns", "int64")
         height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
         buffers = Parameters(
-            T.arg("source", feature_map((rows, columns, stored_channels(workload, VNNI)), "uint8")),
-            T.arg("weight", T.buffer((workload.kernel, chunks, COLOURS, BYTES), "int8")),
-            T.arg("start", T.buffer((TILE * COLOURS,), "int32")),
-            T.arg("positive", T.buffer((TILE * COLOURS,), "float32")),
-            T.arg("negative", T.buffer((TILE * COLOURS,), "float32")),
-            T.arg("picture", feature_map((height, width, COLOURS), "uint8")),
+            T.arg("source", feature_map((rows, columns, workload.source_channels(VNNI.layout)), "uint8")),
+            T.arg("weight", T.buffer((workload.kernel, chunks, colours, BYTES), "int8")),
+            T.arg("start", T.buffer((TILE * colours,), "int32")),
+            T.arg("positive", T.buffer((TILE * colours,), "float32")),
+            T.arg("negative", T.buffer((TILE * colours,), "float32")),
+            T.arg("picture", feature_map((height, width, colours), "uint8")),
         )
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with T.parallel(0, height) as row:
@@ -85,9 +87,9 @@ def picture_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFunc
 
 
 def dot_products(workload: Convolution, buffers: Parameters, row: Expr, column: Expr, pixels: int) -> list[Buffer]:
-    """Accumulators [pixel * 3 + colour] of ``pixels`` pixels from (row, column) on, 16 partial sums each."""
-    every = T.ramp(0, 1, LANES)
-    sums = [T.alloc_buffer((LANES,), "int32", scope="global") for _ in range(pixels * COLOURS)]
+    """Accumulators [pixel * colours + colour] of ``pixels`` pixels from (row, column) on, 16 partial sums each."""
+    every, colours = T.ramp(0, 1, LANES), workload.out_channels
+    sums = [T.alloc_buffer((LANES,), "int32", scope="global") for _ in range(pixels * colours)]
     for total in sums:
         T.buffer_store(total, T.broadcast(T.int32(0), LANES), [every])
     offset, channels = workload.in_halo - workload.kernel // 2, stored_channels(workload, VNNI)
@@ -97,9 +99,9 @@ def dot_products(workload: Convolution, buffers: Parameters, row: Expr, column: 
                 # a chunk may begin inside one pixel and end in another, so it is addressed from its row's first byte
                 at = [row + y + offset, column + offset + pixel + begin // channels, T.ramp(begin % channels, 1, BYTES)]
                 values = T.bind(buffers.source[at])
-                for colour in range(COLOURS):
+                for colour in range(colours):
                     weight = buffers.weight[y, chunk, colour, T.ramp(0, 1, BYTES)]
-                    total = sums[pixel * COLOURS + colour]
+                    total = sums[pixel * colours + colour]
                     product = T.call_llvm_pure_intrin(
                         "int32x16", "llvm.x86.avx512.vpdpbusd.512", total[every], values, weight
                     )
@@ -108,13 +110,14 @@ def dot_products(workload: Convolution, buffers: Parameters, row: Expr, column: 
 
 
 def write_tile(workload: Convolution, buffers: Parameters, row: Var, column: Expr) -> None:
-    """16 pixels: four times four pixels summed up, then 48 bytes requantized and written."""
-    totals = T.alloc_buffer((TILE * COLOURS + LANES,), "int32", scope="global")
+    """16 pixels: four times four pixels summed up, then all their bytes requantized and written."""
+    colours = workload.out_channels
+    totals = T.alloc_buffer((TILE * colours + LANES,), "int32", scope="global")
     with T.serial(0, TILE // PIXELS) as part:
         sums = dot_products(workload, buffers, row, column + part * PIXELS, PIXELS)
         vectors = [T.bind(total[T.ramp(0, 1, LANES)]) for total in sums]
-        T.buffer_store(totals, add_lanes(vectors), [T.ramp(part * PIXELS * COLOURS, 1, LANES)])
-    for vector in range(COLOURS):
+        T.buffer_store(totals, add_lanes(vectors), [T.ramp(part * PIXELS * colours, 1, LANES)])
+    for vector in range(colours):
         lanes = T.ramp(vector * LANES, 1, LANES)
         total = T.bind(totals[lanes] + buffers.start[lanes])
         multiplier = buffers.positive[lanes]
@@ -153,10 +156,9 @@ def write_pixel(workload: Convolution, buffers: Parameters, row: Var, column: Ex
 
 def pack_picture(workload: Convolution, constants: Constants) -> list[NDArray]:
     """weight, start, positive, negative."""
-    channels, kernel = stored_channels(workload, VNNI), workload.kernel
-    weight = np.zeros((COLOURS, kernel, kernel, channels), np.int64)
-    weight[..., : workload.in_channels] = constants.weight.transpose(0, 2, 3, 1)
-    rows = weight.reshape(COLOURS, kernel, kernel * channels)
+    channels, kernel, colours = stored_channels(workload, VNNI), workload.kernel, workload.out_channels
+    weight = stored_weights(workload, np.arange(colours), channels, constants).transpose(0, 2, 3, 1)
+    rows = weight.reshape(colours, kernel, kernel * channels)
     chunked, covered = [], 0
     for begin in chunk_starts(workload):
         chunk = rows[:, :, begin : begin + BYTES].copy()

@@ -4,6 +4,7 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
+from schedules.cpu.epilogue import write_each
 from schedules.cpu.unit import DotUnit, round_generic
 from schedules.workload import Layout
 
@@ -43,13 +44,13 @@ def pair_dot(intrinsic: str, lanes: int):  # noqa: ANN201 - a dot function
 
 VNNI = DotUnit(
     "vnni", 16, 4, "int8", Layout("uint8", 128, 16, 4, True), accumulators=20, max_vectors=4,
-    dot=vnni_dot, round=vnni_round, lookup=vnni_lookup,
+    dot=vnni_dot, round=vnni_round, write=write_each, lookup=vnni_lookup,
 )  # fmt: skip
 AVX2 = DotUnit(
     "avx2", 8, 2, "int16", Layout("int16", 0, 8, 4, True), accumulators=8, max_vectors=2,
-    dot=pair_dot("llvm.x86.avx2.pmadd.wd", 8), round=round_generic(8),
+    dot=pair_dot("llvm.x86.avx2.pmadd.wd", 8), round=round_generic(8), write=write_each,
 )  # fmt: skip
 SSE = DotUnit(
     "sse", 4, 2, "int16", Layout("int16", 0, 4, 4, True), accumulators=8, max_vectors=2,
-    dot=pair_dot("llvm.x86.sse2.pmadd.wd", 4), round=round_generic(4),
+    dot=pair_dot("llvm.x86.sse2.pmadd.wd", 4), round=round_generic(4), write=write_each,
 )  # fmt: skip

@@ -9,8 +9,8 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cpu.direct import Parameters
 from schedules.cpu.packing import stored_channels
+from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import RegisterTile, multiply_steps
 from schedules.cpu.winograd4 import winograd4_kernel
 from schedules.cpu.winograd4_unit import Shape, Winograd4Unit

@@ -5,7 +5,7 @@
 
 ``Style`` chooses what is hard for an integer kernel: everything at its extreme, stripes, values on rounding ties,
 saturating multipliers. Values stay within what a workload promises (``in_magnitude``, ``weight_magnitude``, ``packable``),
-which kernels with range proofs rely on.
+which kernels with range proofs rely on. Channels of a wide map that are not the kernel's hold any bytes at all.
 """
 
 from dataclasses import dataclass
@@ -170,7 +170,8 @@ def random_constants(workload: Convolution, style: Style, random: np.random.Gene
     return Constants(
         weight=weight, start=start.astype(np.int32), positive=positive, negative=negative, in_low=in_low, in_high=in_high,
         padding=padding.astype(np.int16), low=low, levels=levels, ratio=draw_ratio(workload, len(levels), random),
-        zero_point=draw_zero_points(workload, levels, random),
+        zero_point=draw_zero_points(workload, levels, random), in_order=draw_order(workload, random),
+        **draw_out_range(workload, levels, random),
     )  # fmt: skip
 
 
@@ -178,6 +179,25 @@ def draw_zero_points(workload: Convolution, levels: NDArray[np.int16], random: n
     if not workload.zero_points:
         return np.zeros(0, np.int16)
     return random.integers(int(levels.min()), int(levels.max()) + 1, features(workload)).astype(np.int16)
+
+
+def draw_order(workload: Convolution, random: np.random.Generator) -> NDArray[np.int64]:
+    """Stored channels of the input, ascending or not, gaps between them; the last of the span is one of them."""
+    if not workload.in_span:
+        return np.zeros(0, np.int64)
+    others = random.choice(workload.in_span - 1, workload.in_channels - 1, replace=False)
+    order = np.sort(np.append(others, workload.in_span - 1))
+    return order if random.random() < 0.5 else random.permutation(order)
+
+
+def draw_out_range(workload: Convolution, levels: NDArray[np.int16], random: np.random.Generator) -> dict[str, int]:
+    """Of the whole map that a slice belongs to: at most 256 consecutive integers, the slice's among them."""
+    if not workload.out_total or random.random() < 0.3:
+        return {}
+    low, high = int(levels.min()), int(levels.max())
+    spare = 255 - (high - low)
+    below = int(random.choice([0, spare, random.integers(0, spare + 1)]))
+    return {"out_low": low - below, "out_high": high + spare - below}
 
 
 def draw_ratio(workload: Convolution, levels: int, random: np.random.Generator) -> NDArray[np.float32]:
@@ -205,12 +225,12 @@ def output_shapes(compiled: CompiledKernel, height: int, width: int) -> dict[str
     workload, layout = compiled.workload, compiled.layout
     height, width, halo = height * workload.shuffle, width * workload.shuffle, 2 * workload.out_halo
     if workload.writes_picture:
-        return {"picture": ((height, width, 3), "uint8")}
+        return {"picture": ((height, width, features(workload)), "uint8")}
     padded, shapes = layout.padded(features(workload)), {}
     if workload.writes_stream:
         shapes["stream"] = ((height, width, padded), "int16")
     if workload.codes != "none":
-        shapes["codes"] = ((height + halo, width + halo, padded), layout.storage)
+        shapes["codes"] = ((height + halo, width + halo, workload.out_total or padded), layout.storage)
     return shapes
 
 
@@ -238,10 +258,19 @@ def run(compiled: CompiledKernel, case: Case) -> dict[str, NDArray]:
 
 
 def input_image(compiled: CompiledKernel, case: Case) -> NDArray:
+    """The input in memory; in channels of a wide map that are not the kernel's, any bytes."""
     workload, layout, constants = compiled.workload, compiled.layout, case.constants
-    channels = layout.picture_channels if workload.reads_picture else layout.padded(workload.in_channels)
     limits = (constants.in_low, constants.in_high)
-    return codes_image(case.values, channels, constants.padding, workload.in_halo, layout, *limits)
+    if not (workload.in_span or workload.in_total):
+        channels = layout.picture_channels if workload.reads_picture else layout.padded(workload.in_channels)
+        return codes_image(case.values, channels, constants.padding, workload.in_halo, layout, *limits)
+    own = codes_image(case.values, workload.in_channels, constants.padding, workload.in_halo, layout, *limits)
+    channels = workload.in_total or layout.padded(workload.in_span)
+    order = constants.in_order if workload.in_span else np.arange(workload.in_channels)
+    junk = np.random.default_rng(0).integers(0, 256, (*own.shape[:2], channels * own.itemsize), np.uint8)
+    image = junk.view(own.dtype)
+    image[..., order] = own
+    return image
 
 
 @dataclass(frozen=True)
@@ -273,12 +302,20 @@ def place_copy(array: NDArray) -> Placed:
 
 
 def check(compiled: CompiledKernel, case: Case) -> None:
-    """Run a case and compare every byte that numerics.md fixes: padding channels alone are the kernel's own affair."""
+    """Run a case and compare every byte that numerics.md fixes: padding channels alone are the kernel's own affair.
+
+    Of a wide map the bytes outside of the kernel's slice must be as they were.
+    """
     images = run(compiled, case)
     expected = expected_images(compiled, case)
     assert images.keys() == expected.keys()
     for name, image in images.items():
-        logical = image[..., : expected[name].shape[2]]
+        first = compiled.workload.out_offset if name == "codes" else 0
+        logical = image[..., first : first + expected[name].shape[2]]
+        for others in (image[..., :first], image[..., first + compiled.layout.padded(expected[name].shape[2]) :]):
+            assert (np.ascontiguousarray(others).view(np.uint8) == POISON).all() or name != "codes", (
+                f"{compiled.kernel.name} wrote codes outside of its slice; {compiled.workload}"
+            )
         wrong = np.argwhere(logical != expected[name])
         assert len(wrong) == 0, (
             f"{compiled.kernel.name}: {len(wrong)} of {logical.size} values of its {name} are wrong, the first at "
@@ -288,13 +325,15 @@ def check(compiled: CompiledKernel, case: Case) -> None:
 
 def expected_images(compiled: CompiledKernel, case: Case) -> dict[str, NDArray]:
     """What a case must write, without padding channels."""
-    workload, layout, levels = compiled.workload, compiled.layout, case.constants.levels
-    result: Result = convolve(case.values, case.skip, workload, case.constants)
+    workload, layout, constants = compiled.workload, compiled.layout, case.constants
+    result: Result = convolve(case.values, case.skip, workload, constants)
     written = {name: getattr(result, name) for name in ("stream", "codes", "picture")}
     if result.codes is not None:
-        limits = int(levels.min()), int(levels.max())
+        limits = int(constants.levels.min()), int(constants.levels.max())
+        if constants.out_low is not None:
+            limits = constants.out_low, constants.out_high
         halo = workload.out_halo
-        outside = case.constants.outside(features(workload))
+        outside = constants.outside(features(workload))
         image = codes_image(result.codes, features(workload), outside, halo, layout, *limits)
         # rows above and below are not the kernel's
         image[:halo] = image[len(image) - halo :] = np.full(image.itemsize, POISON, np.uint8).view(image.dtype)

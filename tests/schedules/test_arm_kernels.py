@@ -1,6 +1,7 @@
 """Every kernel rule of the ARM targets against numpy, byte for byte, on emulated processors."""
 
 from functools import cache
+from itertools import islice
 
 import pytest
 from arm_emulator import require_emulator
@@ -9,7 +10,9 @@ from harness import CompiledKernel, Style, check, random_case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_cpu_kernels import STYLES, WORKLOADS, workloads
+from wide import FORMS, any_form
 
+from schedules.arm.units import LAYOUT
 from schedules.workload import Convolution, Kernel
 from tvm_srq.targets import PRESETS
 
@@ -47,6 +50,19 @@ def test_typical_and_extreme_layers(make):
                 check(kernel, random_case(kernel.workload, 5, 9, 1, Style(codes, weights, skip="highest")))
 
 
+def test_layers_on_wide_maps(make):
+    """A few of the layers that the rule serves, in every form."""
+    made = 0
+    for form in FORMS:
+        wide = (form(workload, LAYOUT) for workload in WORKLOADS[3::2])
+        kernels = islice((kernel for workload in wide if (kernel := make(workload)) is not None), 3)
+        for kernel in kernels:
+            check(kernel, random_case(kernel.workload, 4, 23, seed=0))
+            check(kernel, random_case(kernel.workload, 5, 9, 1, Style("checkerboard", "alternating", skip="lowest")))
+            made += 1
+    assert made
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.data(), st.integers(1, 20), st.integers(1, 40), st.integers(0, 2**32), STYLES, st.booleans())
 def test_any_size_and_values(make, data, short, long, seed, style, tall):
@@ -59,7 +75,7 @@ def test_any_size_and_values(make, data, short, long, seed, style, tall):
 @settings(deadline=None, max_examples=120)
 @given(st.data(), st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32), STYLES)
 def test_any_workload(make, data, height, width, seed, style):
-    workload = data.draw(workloads(make.rule))
+    workload = data.draw(any_form(data.draw(workloads(make.rule)), LAYOUT))
     kernel = make.__wrapped__(workload)
     assume(kernel is not None)
     cost = height * width * workload.kernel**2 * workload.in_channels * workload.out_channels

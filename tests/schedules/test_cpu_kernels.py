@@ -53,6 +53,19 @@ WORKLOADS = [
     Convolution(50, 3, 3, in_halo=1, bent=True, **EPILOGUES["picture"], **NARROW),
     Convolution(18, 27, 3, in_halo=1, shuffle=3, **EPILOGUES["picture"], **NARROW),
     Convolution(3, 12, 5, reads_picture=True, in_halo=2, shuffle=2, bent=True, **EPILOGUES["picture"]),
+    # pictures of one colour, picture readers of other sizes than their halo
+    Convolution(1, 12, 5, reads_picture=True, in_halo=3, out_halo=1, **EPILOGUES["stream"]),
+    Convolution(1, 28, 1, reads_picture=True, in_halo=2, out_halo=1, **EPILOGUES["codes"]),
+    Convolution(48, 1, 3, in_halo=2, **EPILOGUES["picture"], **NARROW),
+    Convolution(64, 4, 3, in_halo=1, bent=True, **EPILOGUES["picture"], **WIDE),
+    Convolution(28, 4, 3, in_halo=1, shuffle=2, **EPILOGUES["picture"]),
+    Convolution(1, 4, 3, reads_picture=True, in_halo=1, shuffle=2, **EPILOGUES["picture"]),
+    # channels that do not fill a block
+    Convolution(52, 46, 3, in_halo=1, out_halo=1, **EPILOGUES["skip and stream"], **NARROW),
+    Convolution(46, 48, 3, in_halo=1, out_halo=1, **EPILOGUES["bent codes"], **WIDE),
+    Convolution(24, 28, 3, in_halo=1, out_halo=1, **EPILOGUES["zero points behind a stream"], **WIDE),
+    Convolution(12, 24, 3, in_halo=1, out_halo=2, **EPILOGUES["uniform codes"], **NARROW),
+    Convolution(28, 12, 1, in_halo=1, out_halo=1, **EPILOGUES["codes"]),
 ]
 STYLES = st.builds(
     Style, st.sampled_from(CODES), st.sampled_from(WEIGHTS), st.sampled_from(MULTIPLIERS), st.sampled_from(SKIPS)
@@ -156,14 +169,15 @@ def workloads(draw, rule: str) -> Convolution:
     shuffle = 1 if picture else draw(st.integers(1, 3))
     reads_picture = not winograd and not picture and draw(st.booleans())
     most = 60 if kernel == 9 else 200
-    features = 3 if epilogue == "picture" else draw(st.integers(1, most // shuffle**2))
+    colours = draw(st.sampled_from([3, 1]))
+    features = colours if epilogue == "picture" else draw(st.integers(1, most // shuffle**2))
     if winograd and draw(st.booleans()):
         features = -(-features // 32) * 32
     narrow = rule.startswith("winograd.") or (not reads_picture and draw(st.booleans()))
     ranges = NARROW if narrow else WIDE if winograd else {}
     described = {**EPILOGUES[epilogue], **ranges, "bent": draw(st.booleans())}
     return Convolution(
-        3 if reads_picture else draw(st.integers(1, most)), features * shuffle**2, kernel, reads_picture=reads_picture,
+        colours if reads_picture else draw(st.integers(1, most)), features * shuffle**2, kernel, reads_picture=reads_picture,
         in_halo=kernel // 2 + draw(st.integers(0, 2)), out_halo=draw(st.integers(0, 4)), shuffle=shuffle, **described,
     )  # fmt: skip
 

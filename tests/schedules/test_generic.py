@@ -43,6 +43,10 @@ WORKLOADS = {
     "4 groups": Convolution(64, 64, 3, groups=4, codes="table", in_halo=1),
     "odd groups": Convolution(36, 60, 3, groups=3, codes="table", bent=True, in_halo=1, out_halo=2),
     "groups with shuffle": Convolution(12, 48, 3, groups=2, shuffle=2, codes="table", bent=True, in_halo=1, out_halo=2),
+    "one colour in": Convolution(1, 12, 5, reads_picture=True, codes="uniform", in_halo=2, out_halo=1),
+    "one colour out": Convolution(28, 4, 3, writes_picture=True, shuffle=2, in_halo=1),
+    "gaps": Convolution(20, 46, 3, codes="table", bent=True, in_span=51, in_halo=1, out_halo=1),
+    "groups with gaps": Convolution(12, 24, 3, groups=4, codes="table", in_span=52, in_halo=1, out_halo=1),
     "multiplying depthwise": Convolution(8, 24, 1, groups=8, codes="uniform", bent=True, out_halo=1),
 }
 SIZES = ((1, 1), (2, 5), (3, 24), (37, 53))
@@ -78,7 +82,7 @@ def check(kernel, workload: Convolution, target: str, sizes=SIZES) -> None:
         made = [argument.numpy() for argument in arguments[len(inputs) :]]
         if result.codes is not None:
             made[-1] = made[-1][halo : made[-1].shape[0] - halo]
-        channels = 3 if workload.writes_picture else workload.out_channels // workload.shuffle**2
+        channels = workload.features
         for image, right in zip(made, expected, strict=True):
             assert len(np.unique(right)) > 1 or right.size < 100  # a test of constants proves nothing
             assert np.array_equal(image[..., :channels], right[..., :channels]), (height, width)
@@ -143,6 +147,14 @@ def test_a_window_holds_every_weight_of_its_groups(unit, groups, inputs, outputs
     assert np.count_nonzero(dense_weights(workload, unit, constants)) == np.count_nonzero(constants.weight)
     for vector in range(vectors):
         assert 0 <= window.first(vector) <= stored_channels(workload, unit) - window.steps * unit.group
+
+
+@pytest.mark.parametrize("name", ["4 groups", "groups with gaps"])
+def test_weights_lie_where_the_input_channels_do_however_long_the_padding_is(name):
+    workload = WORKLOADS[name]
+    constants = sample_constants(workload)
+    short = replace(constants, padding=constants.padding[: constants.weight.shape[1]])
+    assert all(np.array_equal(*pair) for pair in zip(*(pack_strip(workload, VNNI, each) for each in (constants, short))))
 
 
 def test_halo_widths_and_magnitudes_do_not_change_the_strip():

@@ -29,9 +29,11 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Floating-point tensors become float32, whatever they were; keys stay as they are.
 
     Raises:
-        UserError: the file is missing, is no checkpoint, holds no tensors, or some that are no finite numbers.
+        UserError: the file is missing, is no checkpoint, is an ONNX file, holds no tensors, or some that are no finite numbers.
     """
     path = require_file(path, "checkpoint", "give the path of a .pt, .pth or .safetensors file")
+    if path.suffix == ".onnx":
+        raise UserError(f"{path} is an ONNX file: it can be evaluated and run in float32, and cannot be quantized yet")
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)

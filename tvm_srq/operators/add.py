@@ -41,5 +41,6 @@ class Add(Operator):
     def lower(self, node: Node, lowering: Lowering) -> None:
         first, second = sorted(node.inputs, key=lambda name: lowering.graph.extents[name].one)  # what is broadcast comes second
         step = lowering.step(node.name)
-        ratios = (lowering.ratio(name, step) for name in (first, second))
-        lowering.emit(node, steps.Add(*ratios), [lowering.stream(first), lowering.stream(second)])
+        single = "b" if lowering.is_broadcast(second, node) else "none"
+        this = steps.Add(lowering.ratio(first, step), lowering.ratio(second, step), single)
+        lowering.emit(node, this, [lowering.stream(first), lowering.stream(second)])

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 FINEST = 8  # means are kept at most this many bits finer than what they are the means of
 
 
+def finer(source: float, wanted: float, most: int) -> int:
+    """By how many bits, ``most`` at most, a step can be halved without getting finer than the one that is wanted."""
+    return next((bits for bits in range(most, 0, -1) if source / 2**bits >= wanted * (1 - 1e-6)), 0)
+
+
 class GlobalAverage(Operator):
     name = "global_average"
 
@@ -30,6 +35,6 @@ class GlobalAverage(Operator):
     def lower(self, node: Node, lowering: Lowering) -> None:
         """Means of a small range are kept finer than their terms, by a power of two."""
         source, wanted = lowering.step(node.inputs[0]), lowering.step(node.name)
-        shift = next((bits for bits in range(FINEST, 0, -1) if source / 2**bits >= wanted * (1 - 1e-6)), 0)
+        shift = finer(source, wanted, FINEST)
         made = lowering.emit(node, steps.GlobalAverage(shift), [lowering.stream(node.inputs[0])], last=False)
         lowering.finish_at(node, made, source / 2**shift)

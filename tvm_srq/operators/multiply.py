@@ -42,4 +42,7 @@ class Multiply(Operator):
         extents, channels = lowering.graph.extents, lowering.graph.channels
         first, second = sorted(node.inputs, key=lambda name: (extents[name].one, -channels[name]))
         ratio = lowering.step(first) * lowering.step(second) / lowering.step(node.name)
-        lowering.emit(node, steps.Multiply(float(np.float32(ratio))), [lowering.stream(first), lowering.stream(second)])
+        alike = channels[first] == channels[second]
+        broadcast = "pixel" if lowering.is_broadcast(second, node) else "none" if alike else "channel"
+        step = steps.Multiply(float(np.float32(ratio)), broadcast)
+        lowering.emit(node, step, [lowering.stream(first), lowering.stream(second)])

@@ -41,5 +41,5 @@ class Pad(Operator):
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         before, after = node.attributes["before"], node.attributes["after"]
-        step = steps.Pad(node.attributes["mode"], before, after, before, after)
+        step = steps.Pad(node.attributes["mode"], top=before, bottom=after, left=before, right=after)
         lowering.emit(node, step, [lowering.stream(node.inputs[0])])

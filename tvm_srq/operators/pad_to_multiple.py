@@ -34,5 +34,5 @@ class PadToMultiple(Operator):
         return inputs[0].then(1, multiple - 1, multiple).then(multiple)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        step = steps.PadToMultiple(node.attributes["mode"], node.attributes["multiple"])
+        step = steps.PadToMultiple(node.attributes["multiple"], node.attributes["mode"])
         lowering.emit(node, step, [lowering.stream(node.inputs[0])])

@@ -33,7 +33,8 @@ def floats(values: Any, what: str) -> NDArray[np.float32]:
     Raises:
         ValueError: not one-dimensional, or not finite.
     """
-    array = np.array(values, np.float32)
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
     if array.ndim != 1 or not np.isfinite(array).all():
         raise ValueError(f"{what}: finite float32 by channel, not shape {array.shape}")
     return array
@@ -58,7 +59,8 @@ def float32(value: float, what: str) -> float:
     Raises:
         ValueError: it is not finite.
     """
-    nearest = float(np.float32(value))
+    with np.errstate(over="ignore"):
+        nearest = float(np.float32(value))
     if not np.isfinite(nearest):
         raise ValueError(f"{what} is not finite in float32: {value}")
     return nearest

@@ -25,9 +25,11 @@ def sample_constants(workload: Convolution, seed: int = 0) -> Constants:
     padding = random.integers(0, 256, inputs) if workload.reads_picture else np.zeros(inputs * workload.groups)
     levels = {"none": LEVELS[:0], "uniform": LEVELS, "table": LEVELS // 4 * 4}[workload.codes]
     ratio = np.full(workload.features if workload.from_stream else 0, 0.01, np.float32)
+    zero_point = random.integers(-31, 32, workload.features if workload.zero_points else 0).astype(np.int16)
+    count = workload.in_channels if workload.in_span else 0
+    in_order = np.linspace(0, max(workload.in_span - 1, 0), count).astype(np.int64)  # gaps anywhere
     return Constants(weight.astype(np.int8), start.astype(np.int32), positive, negative, low, high,
-                     padding.astype(np.int16), -31 if len(levels) else 0, levels, ratio,
-                     random.integers(-31, 32, workload.features if workload.zero_points else 0).astype(np.int16))
+                     padding.astype(np.int16), -31 if len(levels) else 0, levels, ratio, zero_point, in_order)
     # fmt: skip
 
 
@@ -79,18 +81,17 @@ def kernel_arguments(
         outputs.append(stream.copy())
     if workload.codes != "none":
         halo = 2 * workload.out_halo
-        outputs.append(np.zeros((rows + halo, columns + halo, features), layout.storage))
+        outputs.append(np.zeros((rows + halo, columns + halo, workload.code_channels(layout)), layout.storage))
     if workload.writes_picture:
-        outputs.append(np.zeros((rows, columns, 3), np.uint8))
+        outputs.append(np.zeros((rows, columns, workload.features), np.uint8))
     return inputs, outputs
 
 
 def source_image(workload: Convolution, layout: Layout, constants: Constants, values: NDArray[np.int16]) -> NDArray:
-    """Decoded values as they lie in memory, with halo and padded channels."""
-    channels = layout.picture_channels if workload.reads_picture else layout.padded(workload.in_channels)
-    height, width, count = values.shape
-    halo = workload.in_halo
-    image = np.zeros((height + 2 * halo, width + 2 * halo, channels), np.int64)
-    image[..., :count] = constants.padding
-    image[halo : halo + height, halo : halo + width, :count] = values
+    """Decoded values as they lie in memory, with halo and padded channels; zeros in channels that are not the kernel's."""
+    height, width, _ = values.shape
+    halo, stored = workload.in_halo, constants.stored_inputs(workload.in_channels)
+    image = np.zeros((height + 2 * halo, width + 2 * halo, workload.source_channels(layout)), np.int64)
+    image[..., stored] = constants.padding
+    image[halo : halo + height, halo : halo + width, stored] = values
     return layout.store(image, layout.shift(constants.in_low, constants.in_high))

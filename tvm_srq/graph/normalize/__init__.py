@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.normalize.affines import join_affines
-from tvm_srq.graph.normalize.deviations import recognize_deviations
-from tvm_srq.graph.normalize.functions import recognize_functions
+from tvm_srq.graph.normalize.deviation import with_deviations
+from tvm_srq.graph.normalize.gates import with_whole_functions
 from tvm_srq.graph.normalize.identities import drop_identities
 from tvm_srq.graph.normalize.nearest import join_nearest
 from tvm_srq.graph.normalize.padding import drop_zeros_around
 from tvm_srq.graph.normalize.selects import join_selects, select_by_weights
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
-    drop_identities, recognize_functions, recognize_deviations, join_affines, join_nearest, join_selects, select_by_weights,
+    drop_identities, with_whole_functions, with_deviations, join_affines, join_nearest, join_selects, select_by_weights,
     drop_zeros_around, drop_identities,
 )  # fmt: skip
 

@@ -1,0 +1,40 @@
+"""From a stream to stored codes."""
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm.ir import Expr
+from tvm.tirx import Buffer, PrimFunc
+
+from schedules.steps.elementwise import elementwise
+from schedules.steps.lanes import Lanes
+from schedules.steps.levels import look_up, pack_levels
+from schedules.steps.maps import Maps
+from tvm_srq.steps import Encode
+
+
+def build_encode(step: Encode, maps: Maps) -> tuple[PrimFunc, list]:
+    """Constants: ratio, (padded,) float32; padding, (padded,) stored; the ends of the index or of the stored code, (2,)
+    int32; then zero, (padded,) int32, what is added to a uniform index, or the table of levels."""
+    output, layout = maps.output, maps.layout
+    shift = layout.shift(output.low, output.high)
+    outside = maps.by_channel(step.outside())
+    ends = np.array([step.low, step.high], np.int32)
+    if step.uniform:
+        added = outside.astype(np.int32) - shift + layout.bias
+        stored: list[NDArray] = [ends - shift + layout.bias, added]
+    else:
+        stored = [ends, pack_levels(layout, maps.device, layout.store(step.levels, shift))]
+    constants = [maps.by_channel(step.ratio), layout.store(outside, shift), *map(as_int32, stored[:1]), stored[1]]
+
+    def element(lanes: Lanes, values: list[Expr], constants: list[Buffer], channel: Expr) -> Expr:
+        ratio, _, ends, last = constants
+        index = lanes.rescale(values[0], ratio[lanes.channels(channel)])
+        if step.uniform:
+            return lanes.clamp(index + last[lanes.channels(channel)], ends[0], ends[1])
+        return look_up(lanes, layout, last, lanes.clamp(index, ends[0], ends[1]) - lanes.spread(ends[0]))
+
+    return elementwise(step, maps, constants, element, padding=1), constants
+
+
+def as_int32(values: NDArray) -> NDArray[np.int32]:
+    return values.astype(np.int32)

@@ -1,0 +1,39 @@
+"""Tables of at most 64 stored codes: in registers where a processor looks up vectors, else in memory."""
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm.ir import Expr
+from tvm.script.ir_builder import tirx as T
+from tvm.tirx import Buffer
+
+from schedules.cpu.unit import TABLE_ENTRIES
+from schedules.steps.lanes import Lanes
+from schedules.workload import Layout
+from schedules.x86.units import vnni_lookup
+
+
+def has_avx512(layout: Layout, device: str) -> bool:
+    """uint8 storage is that of x86 with AVX-512 alone."""
+    return device == "cpu" and layout.storage == "uint8"
+
+
+def is_arm(layout: Layout, device: str) -> bool:
+    """int8 storage is that of ARM alone among CPUs."""
+    return device == "cpu" and layout.storage == "int8"
+
+
+def pack_levels(layout: Layout, device: str, levels: NDArray) -> NDArray:
+    """(64,) levels as ``look_up`` wants them."""
+    table = np.pad(levels, (0, TABLE_ENTRIES - len(levels)))
+    return table.astype(np.int32) if has_avx512(layout, device) else table
+
+
+def look_up(lanes: Lanes, layout: Layout, levels: Buffer, index: Expr) -> Expr:
+    """Entries of the table at int32 indices."""
+    index = T.bind(index)
+    if lanes.count == 16 and has_avx512(layout, lanes.device):
+        return vnni_lookup(levels, index)
+    if lanes.count == 16 and is_arm(layout, lanes.device):
+        table = [levels[T.ramp(16 * i, 1, 16)] for i in range(4)]
+        return T.call_llvm_pure_intrin("int8x16", "llvm.aarch64.neon.tbl4.v16i8", *table, T.cast(index, "int8x16"))
+    return levels[index]

@@ -1,0 +1,12 @@
+"""Every n-th pixel of a stream."""
+
+from tvm.tirx import PrimFunc
+
+from schedules.steps.elementwise import Reading, elementwise
+from schedules.steps.maps import Maps
+from tvm_srq.steps import Subsample
+
+
+def build_subsample(step: Subsample, maps: Maps) -> tuple[PrimFunc, list]:
+    reading = Reading(lambda place: (place.row * step.stride + step.start, place.column * step.stride + step.start))
+    return elementwise(step, maps, [], lambda lanes, values, *_: values[0], reading), []

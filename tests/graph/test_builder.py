@@ -1,0 +1,68 @@
+"""Convolutions of any geometry against PyTorch's."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from tvm_srq.errors import UserError
+from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.graph.network import GraphNetwork
+
+
+def run(builder: GraphBuilder, picture: torch.Tensor) -> torch.Tensor:
+    graph = Graph(tuple(builder.nodes), builder.parameters, PictureFormat(picture.shape[1]), 1)
+    result = GraphNetwork(graph)(picture)
+    assert (graph.extents[graph.output](19), graph.extents[graph.output](16)) == tuple(result.shape[2:])
+    return result
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kernel=st.integers(1, 5), stride=st.integers(1, 3), dilation=st.integers(1, 2), padding=st.integers(0, 3),
+    below=st.integers(0, 1), groups=st.sampled_from([1, 2]),
+)  # fmt: skip
+def test_convolution(kernel, stride, dilation, padding, below, groups):
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(4, 4 // groups, kernel, kernel, generator=generator), torch.randn(4, generator=generator)
+    picture = torch.randn(1, 4, 19, 16, generator=generator)
+    builder = GraphBuilder()
+    builder.convolution("c", PICTURE, weight.numpy(), bias.numpy(), stride, (dilation,) * 2,
+                        (padding, padding, padding + below, padding + below), groups)  # fmt: skip
+    padded = functional.pad(picture, [padding, padding + below] * 2)
+    expected = functional.conv2d(padded, weight, bias, stride, 0, dilation, groups)
+    torch.testing.assert_close(run(builder, picture), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape, padding", [((1, 3), (0, 1, 0, 1)), ((3, 1), (1, 0, 1, 0)), ((5, 3), (2, 1, 2, 1))])
+def test_kernels_that_are_no_squares(shape, padding):
+    weight, picture = torch.randn(4, 3, *shape), torch.randn(1, 3, 19, 16)
+    builder = GraphBuilder()
+    builder.convolution("c", PICTURE, weight.numpy(), None, padding=padding)
+    expected = functional.conv2d(picture, weight, padding=padding[:2])
+    torch.testing.assert_close(run(builder, picture), expected, rtol=0, atol=1e-4)
+
+
+def test_borders_that_differ_are_refused_by_name():
+    with pytest.raises(UserError, match="layer c treats rows and columns differently"):
+        GraphBuilder().convolution("c", PICTURE, np.zeros((1, 1, 3, 1), np.float32), None, padding=(1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("kernel, stride, padding, more, groups",
+                         [(4, 2, 1, 0, 1), (3, 2, 1, 1, 1), (2, 2, 0, 0, 1), (9, 4, 3, 1, 1), (8, 4, 2, 0, 2)])  # fmt: skip
+def test_transposed_convolution(kernel, stride, padding, more, groups):
+    weight, bias, picture = torch.randn(6, 4 // groups, kernel, kernel), torch.randn(4), torch.randn(1, 6, 19, 16)
+    builder = GraphBuilder()
+    builder.transposed_convolution("c", PICTURE, weight.numpy(), bias.numpy(), stride, padding, more, groups)
+    expected = functional.conv_transpose2d(picture, weight, bias, stride, padding, more, groups)
+    torch.testing.assert_close(run(builder, picture), expected, rtol=0, atol=1e-4)
+
+
+def test_a_node_that_is_none_is_refused():
+    builder = GraphBuilder()
+    builder.add("concat", "joined", [PICTURE], {"axis": 2})
+    with pytest.raises(UserError, match="joined is no valid concat"):
+        builder.build(PictureFormat(), "joined")

@@ -1,0 +1,276 @@
+"""Steps to test kernels with, and the comparison of a kernel's memory, byte for byte, with what the step means.
+
+    check(Compiled(CASES["add"], layout, "cpu", function), 37, 53, seed=0)
+
+Everything that a kernel need not read is random, padding channels and other slices of wide maps included; everything that it
+must not write is compared afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import tvm
+import tvm_ffi
+from harness import POISON, place, place_copy
+from numpy.typing import NDArray
+
+from schedules.steps import StoredMap, step_kernel
+from schedules.workload import Layout
+from tvm_srq.steps import (
+    Add,
+    AveragePool,
+    Concat,
+    Crop,
+    Encode,
+    GlobalAverage,
+    GlobalDeviation,
+    Lookup,
+    MaxPool,
+    Multiply,
+    Nearest,
+    Pad,
+    PadToMultiple,
+    PictureStream,
+    PixelShuffle,
+    PixelUnshuffle,
+    Resize,
+    Scale,
+    Select,
+    Step,
+    Subsample,
+    ToPicture,
+)
+
+RANDOM = np.random.default_rng(0)
+SIGNED = [-31, -20, -13, -8, -6, -4, -2, -1, 0, 1, 2, 4, 6, 8, 13, 31]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A step and its maps.
+
+    Attributes:
+        inputs: (kind, channels) of every input; kinds are those of StoredMap, and "pixel" for a stream of one pixel.
+        output: (kind, channels).
+        codes: lowest and highest code of the maps of codes.
+        grid: rows and columns of the first input are multiples of it.
+        extent: (rows, columns of the first input) -> the output's extent, where it does not follow.
+        divisors: of the first input's extent, for every input's.
+    """
+
+    step: Step
+    inputs: tuple[tuple[str, int], ...]
+    output: tuple[str, int]
+    codes: tuple[int, int] = (0, 0)
+    grid: int = 1
+    extent: Callable[[int, int], tuple[int, int]] | None = None
+    divisors: tuple[int, ...] = (1, 1, 1)
+
+
+def numbers(channels: int, size: float = 1.0) -> NDArray[np.float32]:
+    return (RANDOM.uniform(-1, 1, channels) * size).astype(np.float32)
+
+
+def stream(channels: int) -> tuple[str, int]:
+    return "stream", channels
+
+
+def scale(channels: int, **ends: int) -> Scale:
+    return Scale(numbers(channels, 3), numbers(channels), RANDOM.integers(-40000, 40000, channels), **ends)
+
+
+def resize(mode: str, coordinates: str, extent: Callable[[int, int], tuple[int, int]]) -> Case:
+    return Case(Resize(mode, coordinates), (stream(20),), stream(20), extent=extent)
+
+
+ONE, TWO = (stream(20),), (stream(20), stream(20))
+CASES = {
+    "add": Case(Add(0.3, 1.7), TWO, stream(20)),
+    "add-equal-steps": Case(Add(), (stream(64), stream(64)), stream(64)),
+    "add-pixel": Case(Add(1.0, 0.6, "b"), (stream(20), ("pixel", 20)), stream(20)),
+    "add-to-pixel": Case(Add(0.5, 0.6, "a"), (("pixel", 20), stream(20)), stream(20)),
+    "scale": Case(scale(20), ONE, stream(20)),
+    "clamp": Case(scale(3, low=-100, high=6000), (stream(3),), stream(3)),
+    "picture-stream": Case(PictureStream([64.5, 1, -300], [-99, 1000, 7]), (("picture", 3),), stream(3)),
+    "grey-picture-stream": Case(PictureStream([64.5], [-99]), (("picture", 1),), stream(1)),
+    "lookup": Case(Lookup(RANDOM.integers(-32768, 32768, 4096)), ONE, stream(20)),
+    "multiply": Case(Multiply(3e-5), TWO, stream(20)),
+    "multiply-pixel": Case(Multiply(1e-4, "pixel"), (stream(20), ("pixel", 20)), stream(20)),
+    "multiply-channel": Case(Multiply(1e-4, "channel"), (stream(20), stream(1)), stream(20)),
+    "encode": Case(Encode(numbers(20, 1e-3), -7, range(-7, 9)), ONE, ("codes", 20), (-7, 8)),
+    "encode-8-bits": Case(Encode(numbers(20, 1e-2), -40, range(-40, 216)), ONE, ("codes", 20), (-40, 215)),
+    "encode-zero-points": Case(
+        Encode(numbers(20, 1e-2), -128, range(-128, 128), RANDOM.integers(-128, 128, 20)), ONE, ("codes", 20), (-128, 127)
+    ),
+    "encode-table": Case(Encode(numbers(64, 1e-3), -8, SIGNED), (stream(64),), ("codes", 64), (-31, 31)),
+    "encode-small-table": Case(Encode(numbers(5, 1e-4), -1, [-3, 0, 2]), (stream(5),), ("codes", 5), (-3, 2)),
+    "nearest": Case(Nearest(2), ONE, stream(20)),
+    "nearest-codes": Case(Nearest(3, RANDOM.integers(-4, 200, 20)), (("codes", 20),), ("codes", 20), (-4, 251)),
+    "pixel-shuffle": Case(PixelShuffle(2), (stream(36),), stream(9)),
+    "pixel-unshuffle": Case(PixelUnshuffle(3), (stream(5),), stream(45), grid=3),
+    "select-halves": Case(Select(tuple(range(30, 50))), (stream(50),), stream(20)),
+    "select-two-runs": Case(Select((*range(40, 50), *range(3, 20))), (stream(50),), stream(27)),
+    "select-any": Case(Select((4, 0, 2, 2, 19)), ONE, stream(5)),
+    "concat": Case(Concat(), (stream(20), stream(3), stream(16)), stream(39)),
+    "resize-up": resize("linear", "half_pixel", lambda h, w: (2 * h + 1, 3 * w)),
+    "resize-down": resize("linear", "half_pixel", lambda h, w: (-(-h // 2), -(-w // 3))),
+    "resize-corners": resize("linear", "align_corners", lambda h, w: (2 * h, w)),
+    "resize-asymmetric": resize("linear", "asymmetric", lambda h, w: (2 * h, 2 * w - 1)),
+    "resize-cubic": resize("cubic", "half_pixel", lambda h, w: (4 * h, 2 * w)),
+    "resize-cubic-down": resize("cubic", "half_pixel", lambda h, w: (-(-h // 2), 1)),
+    "resize-cubic-corners": resize("cubic", "align_corners", lambda h, w: (3 * h + 1, 1)),
+    "resize-cubic-asymmetric": resize("cubic", "asymmetric", lambda h, w: (2 * h, 3 * w)),
+    "max-pool": Case(MaxPool(3, 2, 1), ONE, stream(20)),
+    "max-pool-whole": Case(MaxPool(2, 2), ONE, stream(20), grid=2),
+    "average-pool": Case(AveragePool(3, 2, 1), ONE, stream(20)),
+    "average-pool-large": Case(AveragePool(7, 3, 3), ONE, stream(20)),
+    "global-average": Case(GlobalAverage(4), ONE, stream(20)),
+    "global-deviation": Case(GlobalDeviation(4), ONE, stream(20)),
+    "pad-zeros": Case(Pad("zeros", 1, 2, 3, 0), ONE, stream(20)),
+    "pad-reflect": Case(Pad("reflect", 4, 2, 1, 7), ONE, stream(20)),
+    "pad-replicate": Case(Pad("replicate", 0, 3, 1, 1), ONE, stream(20)),
+    "pad-to-multiple": Case(PadToMultiple(8, "reflect"), ONE, stream(20)),
+    "pad-to-multiple-zeros": Case(PadToMultiple(3, "zeros"), ONE, stream(20)),
+    "crop": Case(Crop(1, 2), ONE, stream(20), grid=4, extent=lambda h, w: (h - 3, w - 2)),
+    "subsample": Case(Subsample(1, 2), ONE, stream(20), grid=2),
+    "to-picture": Case(ToPicture(numbers(3, 0.1), [9000, 1000, -500]), (stream(3),), ("picture", 3)),
+    "to-picture-shuffled": Case(ToPicture(numbers(3, 0.1), [9000, 0, -500], 3), (stream(27),), ("picture", 3)),
+    "to-picture-4": Case(ToPicture(numbers(3, 0.1), [9000, 0, -500], 4), (stream(48),), ("picture", 3)),
+    "to-picture-added": Case(
+        ToPicture(numbers(3, 0.1), [9000, 0, -500], 2, 70), (stream(12), ("picture", 3)), ("picture", 3)
+    ),
+    "to-grey-picture": Case(
+        ToPicture([0.02], [300], 2, 70, 2), (stream(4), ("picture", 1)), ("picture", 1), grid=2, divisors=(1, 2)
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A case's kernel on one device.
+
+    Attributes:
+        function: of the kernel's PrimFunc, called with arrays.
+        wide: maps are slices of maps that are a channel block wider on either side.
+        halo: of maps of codes.
+    """
+
+    case: Case
+    layout: Layout
+    device: str
+    compile: Callable[[Any], Callable[..., None]]
+    wide: bool = False
+    halo: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kernel", step_kernel(self.case.step, self.sources, self.output, self.layout, self.device))
+        object.__setattr__(self, "function", self.compile(self.kernel.function))
+
+    @property
+    def sources(self) -> tuple[StoredMap, ...]:
+        return tuple(self.stored(*described) for described in self.case.inputs)
+
+    @property
+    def output(self) -> StoredMap:
+        return self.stored(*self.case.output)
+
+    def stored(self, kind: str, channels: int) -> StoredMap:
+        if kind == "picture":
+            return StoredMap(kind, channels, channels, 0, "uint8")
+        block, padded = self.layout.channel_block, self.layout.padded(channels)
+        wide = {"stored": padded + 2 * block, "offset": block} if self.wide else {"stored": padded}
+        if kind == "codes":
+            halo = self.halo if self.layout.has_halo else 0
+            described = StoredMap(kind, channels, padded, halo, self.layout.storage, *self.case.codes)
+        else:
+            described = StoredMap("stream", channels, padded, 0, "int16")
+        return replace(described, **wide)
+
+
+def draw(kind: str, channels: int, height: int, width: int, codes: tuple[int, int], random: np.random.Generator) -> NDArray:
+    """(C, H, W) int32, a third of the values at the ends of the range."""
+    low, high = {"picture": (0, 255), "codes": codes}.get(kind, (-32768, 32767))
+    drawn = random.integers(low, high + 1, (channels, height, width))
+    drawn = np.where(random.random(drawn.shape) < 0.3, drawn // 256, drawn) if kind in ("stream", "pixel") else drawn
+    at_end = random.random(drawn.shape) < random.choice([0, 0.3, 1])
+    return np.where(at_end, random.choice([low, high], drawn.shape), drawn).astype(np.int32)
+
+
+def image(
+    values: NDArray, described: StoredMap, layout: Layout, random: np.random.Generator, outside: NDArray | int = 0
+) -> NDArray:
+    """Values in memory, everything else random."""
+    _, height, width = values.shape
+    halo, slots = described.halo, slice(described.offset, described.offset + described.channels)
+    shape = (height + 2 * halo, width + 2 * halo, described.stored)
+    memory = random.integers(np.iinfo(described.dtype).min, np.iinfo(described.dtype).max + 1, shape).astype(described.dtype)
+    stored = np.moveaxis(values, 0, -1)
+    if described.kind == "codes":
+        stored = layout.store(stored, layout.shift(described.low, described.high))
+    memory[halo : halo + height, halo : halo + width, slots] = stored
+    return memory
+
+
+def check(compiled: Compiled, height: int, width: int, seed: int, strips: tuple[int, ...] = ()) -> None:
+    """Run a case's kernel on random maps whose first input has (about) an extent; for steps that work row by row, on strips
+    that begin at rows ``strips``.
+
+    Raises:
+        AssertionError: a value is wrong, or something else was written.
+    """
+    case, random = compiled.case, np.random.default_rng(seed)
+    height, width = height * case.grid, width * case.grid
+    inputs = [
+        draw(kind, channels, *((1, 1) if kind == "pixel" else (height // d, width // d)), case.codes, random)
+        for (kind, channels), d in zip(case.inputs, case.divisors)
+    ]
+    extent = case.extent(height, width) if case.extent else None
+    expected = case.step.run([torch.from_numpy(value) for value in inputs], extent).numpy()
+    images = [image(value, m, compiled.layout, random) for value, m in zip(inputs, compiled.sources)]
+    output = compiled.output
+    _, rows, columns = expected.shape
+    placed = place((rows + 2 * output.halo, columns + 2 * output.halo, output.stored), output.dtype)
+    ends = [0, *(row for row in strips if 0 < row < height), height]
+    for begin, end in zip(ends, ends[1:]) if not case.step.rows.whole else [(0, height)]:
+        run_strip(compiled, images, placed.image, begin, end)
+    assert placed.guards_hold(), f"{compiled.kernel.name} wrote outside its output"
+    compare(compiled, placed.image, expected)
+
+
+def run_strip(compiled: Compiled, images: list[NDArray], output: NDArray, begin: int, end: int) -> None:
+    step, arguments = compiled.case.step, []
+    for number, (memory, described) in enumerate(zip(images, compiled.sources)):
+        whole = step.rows.whole or number in step.single_pixels
+        arguments.append(place_copy(memory if whole else memory[begin : end + 2 * described.halo]).image)
+    factor = step.rows.factor
+    whole = step.rows.whole
+    part = output if whole else output[begin * factor : end * factor + 2 * compiled.output.halo]
+    arguments += [tvm.runtime.tensor(np.ascontiguousarray(constant)) for constant in compiled.kernel.constants]  # aligned
+    compiled.function(*(tvm_ffi.from_dlpack(argument) for argument in [*arguments, part]))
+
+
+def compare(compiled: Compiled, memory: NDArray, expected: NDArray) -> None:
+    output, layout = compiled.output, compiled.layout
+    _, rows, columns = expected.shape
+    halo, padded = output.halo, output.channels if output.kind == "picture" else layout.padded(output.channels)
+    poison = np.full(memory.shape, np.frombuffer(bytes([POISON] * memory.itemsize), memory.dtype)[0])
+    wanted, known = poison.copy(), np.ones(memory.shape, bool)
+    slots = slice(output.offset, output.offset + output.channels)
+    values = np.moveaxis(expected, 0, -1)
+    if output.kind == "codes":
+        shift = layout.shift(output.low, output.high)
+        zero = compiled.case.step.outside() if isinstance(compiled.case.step, Encode) else compiled.case.step.zero_point
+        wanted[halo : halo + rows, :, slots] = layout.store(zero, shift)
+        values = layout.store(values, shift)
+    wanted[halo : halo + rows, halo : halo + columns, slots] = values
+    known[halo : halo + rows, :, output.offset + output.channels : output.offset + padded] = False
+    wrong = np.argwhere((memory != wanted) & known)
+    assert len(wrong) == 0, (
+        f"{compiled.kernel.name}: {len(wrong)} of {memory.size} values are wrong, the first at {wrong[0].tolist()}: "
+        f"{memory[tuple(wrong[0])]}, not {wanted[tuple(wrong[0])]}; {compiled.case.step}"
+    )

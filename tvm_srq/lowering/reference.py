@@ -1,0 +1,51 @@
+"""The integer reference: executes a lowered network exactly as docs/numerics.md writes it. Ground truth for every target."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tvm_srq.errors import UserError
+from tvm_srq.lowering.integer_graph import PICTURE, IntegerCall, IntegerGraph
+from tvm_srq.lowering.lowering import lower
+from tvm_srq.lowering.spec import GraphSpec
+from tvm_srq.steps.convolution import Convolution
+
+
+class IntegerReference:
+    """Runs a quantized network picture by picture, in integers.
+
+    Raises:
+        UserError: the GraphSpec has free-scale quantizers, or a node without an integer form.
+    """
+
+    def __init__(self, spec: GraphSpec):
+        self.spec = spec
+        self.program: IntegerGraph = lower(spec)
+        self.scale, self.channels = spec.graph.scale, spec.graph.picture.channels
+        self.last_use = {name: index for index, call in enumerate(self.program.calls) for name in call.inputs}
+
+    @torch.no_grad()
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8."""
+        require_size(picture.shape[:2], self.program.smallest)
+        values = {PICTURE: torch.tensor(picture).permute(2, 0, 1).to(torch.int32)}
+        for index, call in enumerate(self.program.calls):
+            values |= self.run_call(call, values, picture.shape[:2])
+            for name in set(call.inputs):
+                if self.last_use[name] == index:
+                    del values[name]
+        return values[self.program.output].to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+    def run_call(self, call: IntegerCall, values: dict[str, Tensor], size: tuple[int, ...]) -> dict[str, Tensor]:
+        inputs = [values[name] for name in call.inputs]
+        if isinstance(call.step, Convolution):
+            return dict(zip(call.outputs, call.step.run_all(inputs), strict=True))
+        extent = self.program.tensors[call.outputs[0]].extent
+        return {call.outputs[0]: call.step.run(inputs, (extent(size[0]), extent(size[1])))}
+
+
+def require_size(size: tuple[int, ...], smallest: int) -> None:
+    """Raises UserError for a picture that is smaller than a network takes."""
+    if min(size) < smallest:
+        raise UserError(f"this network needs pictures of {smallest} x {smallest} pixels or more, not {size[1]} x {size[0]}")

@@ -1,0 +1,69 @@
+"""Steps of the int16 streams: values that are added, or moved about unchanged, share one, so that they meet as integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tvm_srq.graph.graph import PICTURE, Graph
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.operators import OPERATORS
+from tvm_srq.operators.function import Function
+
+HEADROOM = 1.5  # room above the largest value seen before a stream saturates
+LARGEST = 32767
+
+
+@torch.no_grad()
+def largest_values(network: GraphNetwork, batches: Iterable[Tensor]) -> dict[str, float]:
+    """The largest magnitude of every value, the picture's too, over (N, C, H, W) inputs of the network."""
+    found: dict[str, float] = {}
+    for batch in batches:
+        values = {PICTURE: batch}
+        for position, node in enumerate(network.graph.nodes):
+            values = network.advance(values, position, position + 1)
+            found[node.name] = max(found.get(node.name, 0.0), float(values[node.name].abs().max()))
+    return {PICTURE: network.graph.picture.white, **found}
+
+
+def stream_groups(graph: Graph) -> dict[str, str]:
+    """For every value the first of those that it shares a step with."""
+    first = {PICTURE: PICTURE, **{node.name: node.name for node in graph.nodes}}
+    members = {name: [name] for name in first}
+
+    for node in graph.nodes:
+        if OPERATORS[node.operator].keeps_values:
+            for other in node.inputs:
+                kept, joined = sorted((first[node.name], first[other]), key=list(members).index)
+                if kept != joined:
+                    members[kept] += members[joined]
+                    first.update(dict.fromkeys(members.pop(joined), kept))
+    return first
+
+
+def stream_steps(graph: Graph, largest: Mapping[str, float]) -> dict[str, float]:
+    """Float32 steps by value; where the picture takes part, a grey level is a whole number of steps.
+
+    Args:
+        largest: as :func:`largest_values`.
+    """
+    groups = stream_groups(graph)
+    tops: dict[str, float] = {}
+    for name, group in groups.items():
+        tops[group] = max(tops.get(group, 1e-6), largest[name])
+    steps = {group: HEADROOM * top / LARGEST for group, top in tops.items()}
+    grey = graph.picture.white / 255.0
+    steps[groups[PICTURE]] = grey / max(int(grey / steps[groups[PICTURE]]), 1)
+    return {name: float(np.float32(steps[group])) for name, group in groups.items()}
+
+
+def function_tables(graph: Graph, steps: Mapping[str, float]) -> dict[str, NDArray[np.int16]]:
+    """The tables of all nodes that are looked up, for streams of these steps."""
+    function = OPERATORS["function"]
+    assert isinstance(function, Function)
+    looked_up = (node for node in graph.nodes if node.operator == "function")
+    return {node.name: function.table(node, steps[node.inputs[0]], steps[node.name]) for node in looked_up}
