@@ -14,17 +14,43 @@ from tvm_srq.errors import UserError
 from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference
 from tvm_srq.graph.sources.sizes import Length, Samples, length_of
 
+UNKNOWN = "is no operation of super-resolution networks that is known here, so the network has no graph"
 ASSERTIONS = ("_assert", "sym_constrain", "_guards_fn")  # what export notes about sizes computes nothing
+
+
+FOREIGN = (
+    "softmax", "_softmax", "scaled_dot_product_attention", "bmm", "einsum", "grid_sampler", "roll", "topk", "sort", "fft_", "gru",
+    "lstm", "multi_head_attention",
+)  # fmt: skip
+"""Beginnings of the names of operators that no graph has, nor what they decompose into."""
+
+
+def refuse_foreign(program: ExportedProgram) -> None:
+    """Raises UserError where a foreign operator is given what comes from the picture, before the long way of finding out."""
+    fixed = set(constants_of(program))
+    for node in calls_of(program):
+        if all(source.name in fixed for source in node.all_input_nodes):
+            fixed.add(node.name)
+        elif target_of(node).startswith(FOREIGN):
+            call = Call(node.name, target_of(node), {}, (), *module_of(node))
+            raise UserError(f"{call} {UNKNOWN}")
 
 
 def decomposed(program: ExportedProgram, handled: Collection[str]) -> ExportedProgram:
     """The program without in-place operations; operators that are not ``handled`` spelled in others where PyTorch can."""
+    if all(target_of(node) in handled and not is_mutable(node) for node in calls_of(program)):
+        return program  # the usual case, and decomposing takes the better part of a second
     plain = program.run_decompositions({})
     if all(target_of(node) in handled for node in calls_of(plain)):
         return plain
     table = torch.export.default_decompositions()
     wanted = {key: table[key] for key in list(table) if overload(key) not in handled}
     return program.run_decompositions(wanted)
+
+
+def is_mutable(node: TorchNode) -> bool:
+    """Whether an operator writes to its arguments."""
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def calls_of(program: ExportedProgram) -> list[TorchNode]:
@@ -37,6 +63,7 @@ def calls_of(program: ExportedProgram) -> list[TorchNode]:
 
 
 def target_of(node: TorchNode) -> str:
+    """What a node is to :data:`tvm_srq.graph.sources.translation.HANDLERS`."""
     return "getitem" if node.target is operator.getitem else overload(node.target)
 
 

@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from tvm_srq.errors import UserError
 from tvm_srq.graph.sources.calls import Calls
-from tvm_srq.graph.sources.program import decomposed, read_programs
+from tvm_srq.graph.sources.program import decomposed, read_programs, refuse_foreign
 from tvm_srq.graph.sources.sizes import Length, Samples, length_of
 
 LENGTHS = 24  # at how many pictures' sizes a symbolic program's sizes are looked at
@@ -34,30 +34,41 @@ def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: in
         UserError: PyTorch cannot export the module, even at single sizes.
     """
     with quiet():
+        # one size takes a second, where attention with symbolic sizes can take a minute before it is refused
+        first = one_program(module, channels, hint)
+        refuse_foreign(first)
         try:
             return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
         except Exception:  # torch.export raises exceptions of many kinds, of user code too
-            return sampled_calls(module, channels, hint, handled)
+            return sampled_calls(module, channels, hint, decomposed(first, handled), handled)
 
 
-def sampled_calls(module: nn.Module, channels: int, hint: tuple[int, int], handled: Collection[str]) -> Calls:
-    """The calls of a module exported at several sizes; at one size where that is enough to see that it will be refused.
+def sampled_calls(
+    module: nn.Module, channels: int, hint: tuple[int, int], first: ExportedProgram, handled: Collection[str]
+) -> Calls:
+    """The calls of a module exported at several sizes; at the first alone where that is enough to see that it will be refused.
 
     Raises:
         UserError: PyTorch cannot export it at one of them.
     """
     samples = tuple((hint[0] + 16 * rows, hint[1] + 16 * columns) for rows, columns in ((0, 0), (1, 3), (4, 1), (6, 8)))
-    programs = []
-    for size in samples:
-        try:
-            programs.append(decomposed(exported(module, channels, size, symbolic=False), handled))
-        except Exception as failure:
-            raise UserError(f"PyTorch cannot export the network: {first_line(failure)}") from failure
-        if len(programs) == 1:
-            calls = read_programs(programs, samples[:1], int)
-            if any(call.target not in handled for call in calls.of_pictures()):
-                return calls
-    return read_programs(programs, samples, int)
+    calls = read_programs([first], samples[:1], int)
+    if any(call.target not in handled for call in calls.of_pictures()):
+        return calls
+    others = [decomposed(one_program(module, channels, size), handled) for size in samples[1:]]
+    return read_programs([first, *others], samples, int)
+
+
+def one_program(module: nn.Module, channels: int, size: tuple[int, int]) -> ExportedProgram:
+    """The module exported at a size.
+
+    Raises:
+        UserError: PyTorch cannot do so.
+    """
+    try:
+        return exported(module, channels, size, symbolic=False)
+    except Exception as failure:  # as above
+        raise UserError(f"PyTorch cannot export the network: {first_line(failure)}") from failure
 
 
 def exported(module: nn.Module, channels: int, size: tuple[int, int], symbolic: bool) -> ExportedProgram:
@@ -90,6 +101,8 @@ def symbolic_calls(program: ExportedProgram, smallest: int, handled: Collection[
     symbols = [length.node.expr for length in tensor.shape[2:] if isinstance(length, torch.SymInt)]
     if len(set(symbols)) != 2 or not all(symbol.is_Symbol for symbol in symbols):
         raise UserError("the network is exported for pictures of some sizes only")
+    if isinstance(tensor.shape[0], int) and tensor.shape[0] != 1:
+        raise UserError(f"the network takes {tensor.shape[0]} pictures at a time: export it for one, or for any number")
     batch = {tensor.shape[0].node.expr: 1} if isinstance(tensor.shape[0], torch.SymInt) else {}
     samples = sample_sizes(max([smallest, *(int(program.range_constraints[symbol].lower) for symbol in symbols)]))
     calls = read_programs([program], samples, evaluator(symbols, samples, batch))

@@ -72,7 +72,7 @@ def powers(f: File, x: str) -> str:
     return f.node("Sqrt", f.node("Add", f.node("Pow", x, f.constant(2.0)), f.constant(1.0)))
 
 
-@case("affine", "affine", "affine", "affine")
+@case("affine")
 def constants_per_channel(f: File, x: str) -> str:
     scaled = f.node("Mul", f.values(1, 3, 1, 1), x)
     moved = f.node("Sub", f.values(3, 1, 1), scaled)
@@ -155,7 +155,7 @@ def gather(f: File, x: str) -> str:
     return f.node("Gather", x, f.integers(2, 1, 0), axis=1)
 
 
-@case("select", "select", "add")
+@case("select", "add")
 def one_channel(f: File, x: str) -> str:
     first = f.node("Gather", x, f.constant(1, np.int64), axis=1)
     return f.node("Add", x, f.node("Expand", f.node("Unsqueeze", first, f.integers(1)), f.integers(1, 3, 1, 1)))
@@ -182,7 +182,7 @@ def pixel_shuffle_in_three(f: File, x: str) -> str:
     return f.node("Reshape", turned, f.node("Concat", one, three, f.node("Mul", rows, two), f.integers(-1), axis=0))
 
 
-@case("convolution", "select", "select")
+@case("convolution", "select")
 def channel_shuffle(f: File, x: str) -> str:
     wide = f.convolution(x, 3, 6)
     lengths = f.node("Slice", f.node("Shape", wide), f.integers(2), f.integers(4), f.integers(0))

@@ -15,7 +15,7 @@ from tvm_srq.graph.sources.views import View, together, without_repeats
 
 @handles("add.Tensor", "add.Scalar")
 def add(t: Translation, call: Call, self: Reference, other: Any, alpha: float) -> Any:
-    moments = together_with(t.value(self), operand(t, other), "add" if alpha == 1 else "")
+    moments = together_with(operand(t, self), operand(t, other), "add" if alpha == 1 else "")
     if moments is not None:
         return moments
     if not from_picture(t, self):
@@ -33,7 +33,7 @@ def subtract(t: Translation, call: Call, self: Reference, other: Any, alpha: flo
     if not from_picture(t, self):
         view = t.view(other)
         return affine(t, call, view, -alpha, t.channel_values(view, self))
-    moments = together_with(t.value(self), operand(t, other), "subtract" if alpha == 1 else "")
+    moments = together_with(operand(t, self), operand(t, other), "subtract" if alpha == 1 else "")
     if moments is not None:
         return moments
     return add(t, call, self, other, -alpha)
@@ -49,7 +49,7 @@ def subtract_from(t: Translation, call: Call, self: Reference, other: Any, alpha
 
 @handles("mul.Tensor", "mul.Scalar")
 def multiply(t: Translation, call: Call, self: Reference, other: Any) -> Any:
-    quotient = together_with(t.value(self), operand(t, other), "multiply")
+    quotient = together_with(operand(t, self), operand(t, other), "multiply")
     if quotient is not None:
         return t.view_of(t.map(quotient))
     if not from_picture(t, self):
@@ -65,12 +65,12 @@ def multiply(t: Translation, call: Call, self: Reference, other: Any) -> Any:
 
 @handles("div.Tensor", "div.Scalar")
 def divide(t: Translation, call: Call, self: Reference, other: Any) -> Any:
-    quotient = together_with(t.value(self), operand(t, other), "divide")
+    quotient = together_with(operand(t, self), operand(t, other), "divide")
     if quotient is not None:
         return t.view_of(t.map(quotient))
     if from_picture(t, other):
         t.refuse("divides by something that comes from the picture")
-    value = t.value(self)
+    value = operand(t, self)
     if isinstance(value, Partial) and isinstance(other, (int, float, Size)):
         return value.over(other)
     view = t.view(self)

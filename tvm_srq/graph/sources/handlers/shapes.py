@@ -129,12 +129,12 @@ def copy(t: Translation, call: Call, self: Reference, src: Reference, **_: Any) 
 def slice_scatter(t: Translation, call: Call, self: Reference, src: Reference, dim: int, step: int, **limits: Any) -> View:
     """An assignment to some channels, which are neighbours."""
     view, dim = t.view(self), dim % len(call.shape)
+    start: Any = limits.get("start") or 0
+    if dim != len(call.shape) - 3 or step != 1:
+        t.refuse("assigns to some rows or columns, or to channels that are no neighbours")
     length, count = view.shape[dim], t.view(src).shape[dim]
     if length == count:
         return t.view(src)
-    start: Any = limits.get("start") or 0
-    if dim != len(call.shape) - 3 or step != 1 or not all(isinstance(item, int) for item in (length, count, start)):
-        t.refuse("assigns to some rows or columns, or to channels that are no neighbours")
     start = start + length if start < 0 else start
     around = ((range(start), self), (range(start, start + count), src), (range(start + count, length), self))  # type: ignore[arg-type,operator]
     parts = [t.map(src) if item is src else t.map(taken(t, call, view, dim, which)) for which, item in around if len(which)]
@@ -217,7 +217,8 @@ def slice_(t: Translation, call: Call, self: Reference, dim: int, **limits: Any)
     count = call.shape[dim]
     if start == 0 and count == length:
         return value
-    if isinstance(length, int) and isinstance(count, int) and isinstance(start, int) and not isinstance(value, Window):
+    of_channels = not isinstance(value, Window) or dim == len(source) - 3
+    if isinstance(length, int) and isinstance(count, int) and isinstance(start, int) and of_channels:
         return taken(t, call, t.view(self), dim, range(start, start + count * step, step))
     return window_of(t, value).cut(t, dim - len(source), start, count, step)
 
