@@ -1,0 +1,80 @@
+"""Networks of spandrel's architectures: small ones with seeded weights, told from their state dicts; and real weights."""
+
+import contextlib
+import importlib
+
+import pytest
+import torch
+
+from tvm_srq.errors import UserError
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.sources.spandrel import graph_of_state
+from tvm_srq.models.state_dict import read_state_dict
+
+SMALL = {
+    "Compact": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 16, "num_conv": 2, "upscale": 2}),
+    "ESRGAN": ("ESRGAN.__arch.RRDB", "RRDBNet", {"num_filters": 16, "num_blocks": 1}),
+    "SPAN": ("SPAN.__arch.span", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 16}),
+    "PLKSR": ("PLKSR.__arch.PLKSR", "PLKSR", {"dim": 16, "n_blocks": 1}),
+    "RealPLKSR": ("PLKSR.__arch.RealPLKSR", "RealPLKSR", {"dim": 16, "n_blocks": 1}),
+    "RCAN": ("RCAN.__arch.rcan_arch", "RCAN", {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 32}),
+    "SAFMN": ("SAFMN.__arch.safmn", "SAFMN", {"dim": 16, "n_blocks": 1}),
+    "MoSR": ("MoSR.__arch.mosr_arch", "MoSR", {"dim": 16, "n_block": 1}),
+    "SwiftSRGAN": ("SwiftSRGAN.__arch.SwiftSRGAN", "Generator", {"num_channels": 16, "num_blocks": 1}),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spandrel():
+    """spandrel, beside a torchvision whose operators this PyTorch lacks: it needs none of them, but imports them."""
+    pytest.importorskip("einops")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        with contextlib.suppress(RuntimeError):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield pytest.importorskip("spandrel")
+
+
+def seeded(name):
+    path, kind, settings = SMALL[name]
+    torch.manual_seed(0)
+    return getattr(importlib.import_module(f"spandrel.architectures.{path}"), kind)(**settings).eval()
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("Compact", "SPAN") else pytest.mark.slow) for n in SMALL])
+def test_small_networks(name):
+    module = seeded(name)
+    graph = graph_of_state(module.state_dict())
+    # SAFMN is padded to multiples of 8, as spandrel says it should be
+    for height, width in ((17, 22), (24, 31)) if name != "SAFMN" else ((16, 24), (40, 32)):
+        picture = torch.rand(1, 3, height, width)
+        with torch.no_grad():
+            expected = module(picture.clone())
+            torch.testing.assert_close(GraphNetwork(graph)(picture), expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_merged_convolutions_are_one_node_each(spandrel):
+    graph = graph_of_state(seeded("SPAN").state_dict())
+    names = [node.name for node in graph.convolutions()]
+    assert names[:3] == ["conv_1.eval_conv", "block_1.c1_r.eval_conv", "block_1.c2_r.eval_conv"]
+
+
+def test_attention_is_refused_by_name(data):
+    with pytest.raises(UserError, match=r"softmax\.int in .*\(.*\) is no operation"):
+        graph_of_state(read_state_dict(data / "weights" / "craft_ntire24.pth"))
+
+
+def test_unknown_weights():
+    with pytest.raises(UserError, match="no network that spandrel knows"):
+        graph_of_state({"layer.weight": torch.zeros(1)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["realesr-animevideov3.pth", "RealESRGAN_x4plus_anime_6B.pth"])
+def test_real_weights(file, data, spandrel):
+    state = read_state_dict(data / "weights" / file)
+    graph = graph_of_state(state)
+    module = spandrel.ModelLoader().load_from_state_dict(dict(state)).model.float().eval()
+    picture = torch.rand(1, 3, 33, 47)
+    with torch.no_grad():
+        torch.testing.assert_close(GraphNetwork(graph)(picture), module(picture), rtol=1e-5, atol=1e-5)
