@@ -73,9 +73,8 @@ class Lowering:
         self.report.append({"layer": str(value.attrs["layer"]), "kernel": selection.kernel.name, "rejected": rejected,
                             "workload": asdict(workload)})  # fmt: skip
         source = self.stored_picture(picture, workload, constants) if workload.reads_picture else self.values[value.args[0]]
-        packed = selection.kernel.pack(constants)
-        arguments = [source, *map(constant, packed)]
-        self.calls.append(self.describe(str(value.attrs["layer"]), workload, selection, packed))
+        arguments = [source, *(constant(array) for array in selection.kernel.pack(constants))]
+        self.calls.append(self.describe(str(value.attrs["layer"]), workload, constants))
         if workload.adds_skip:
             arguments.append(self.values[value.args[SKIP]])
         logical = list(value.ty.fields) if isinstance(value.ty, relax.TupleType) else [value.ty]
@@ -87,15 +86,13 @@ class Lowering:
             return self.builder.emit(relax.op.call_tir_inplace(kernel, arguments, over_skip, types))
         return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
 
-    def describe(self, layer: str, workload: Convolution, selection: Selection, packed: list[NDArray]) -> dict:
+    def describe(self, layer: str, workload: Convolution, constants: Constants) -> dict:
         """The entry of ``srq.calls`` for a convolution."""
         reads = {"source": workload.kernel // 2 if self.layout.has_halo else 0}
         if workload.adds_skip:
             reads["stream" if workload.in_place else "skip"] = 0
-        if workload.out_halo == 0:
-            return describe_call(layer, reads)
-        names = [parameter.name for parameter in selection.kernel.function.params]
-        outside = packed[names.index("padding") - 1]  # parameter 0 is the source
+        zeros = constants.outside(self.layout.padded(workload.features))
+        outside = self.layout.store(zeros, self.layout.shift(*constants.out_range))
         return describe_call(layer, reads, {"codes": (workload.out_halo, outside.tolist())})
 
     def select(self, workload: Convolution, layer: str) -> Selection:
