@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_library import STRICT, Library, build_library, compile_c, picture_of
+from PIL import Image
 from small_programs import DOUBLE, ONE, Builder, evaluate, noise, random_program
 
 from tvm_srq.execution.host import strip_pixels, strip_rows
@@ -79,12 +80,29 @@ def test_sanitizers_find_nothing(tmp_path, kernels, seed):
     assert result.returncode == 0 and result.stderr == "", result.stderr
 
 
-def test_a_grey_network_takes_grey_pictures_of_the_size_it_needs(tmp_path, kernels):
+def grey_program():
+    """It needs 4 rows and columns, and looks at the picture as a whole."""
     builder = Builder(channels=1)
     stored = builder.add([builder.picture], [0], halo=1)
     pooled = builder.add([stored], [0], ONE, whole=True)
     builder.add([stored, pooled, builder.picture], [0, 0, 0], DOUBLE, channels=1)
-    session = Library(build_library(write(tmp_path / "package", builder.build(smallest=4), kernels)), 1)
+    return builder.build(smallest=4)
+
+
+def test_the_example_upscales_grey_pictures_by_a_grey_network(tmp_path, kernels):
+    folder = write(tmp_path / "package", grey_program(), kernels)
+    compile_c(folder, tmp_path / "upscale", str(folder / "example/upscale.c"))
+    picture = noise(7, 5, 1)
+    Image.fromarray(picture[..., 0]).save(tmp_path / "in.pgm")
+    subprocess.run([tmp_path / "upscale", tmp_path / "in.pgm", tmp_path / "out.pgm"], check=True)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.pgm")), evaluate(grey_program(), picture)[..., 0])
+    Image.fromarray(noise(7, 5, 3)).save(tmp_path / "in.ppm")
+    refused = subprocess.run([tmp_path / "upscale", tmp_path / "in.ppm", tmp_path / "no.pgm"], capture_output=True, text=True)
+    assert refused.returncode == 2 and "is no P5 picture of 8 bits; convert it to PGM" in refused.stderr
+
+
+def test_a_grey_network_takes_grey_pictures_of_the_size_it_needs(tmp_path, kernels):
+    session = Library(build_library(write(tmp_path / "package", grey_program(), kernels)), 1)
     assert session.functions.tvm_srq_channels() == 1 and session.scale == 2
     grey, colour, result = (np.zeros(shape, np.uint8) for shape in ((4, 4), (4, 12), (8, 24)))
     for source, channels, message in (

@@ -10,7 +10,7 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.sym import Analyzer
 
-from relay_passes.extract_program import CALLS, describe_call, extract_program, extent_of
+from relay_passes.extract_program import CALLS, describe_call, extent_of, extract_program
 from tvm_srq.program import Argument, FeatureMap, Read, Step, apply_extent
 
 floordiv = tirx.floordiv
