@@ -47,6 +47,13 @@ def test_a_step_that_waits_for_a_later_one_is_told():
         check_progress(whole)
 
 
+def test_reading_beyond_a_halo_is_told():
+    program = convolutions()
+    far = replace(program.steps[1], reads=(Read(1, 2),))
+    with pytest.raises(UserError, match="layer layer1 reads rows beyond the halo"):
+        check_progress(replace(program, steps=(program.steps[0], far, program.steps[2])))
+
+
 def test_a_picture_that_no_step_makes_is_told():
     program = convolutions()
     with pytest.raises(UserError, match="waits for rows"):

@@ -194,13 +194,16 @@ def check_progress(program: Program) -> None:
     """Whether executing it ends, with a picture.
 
     Raises:
-        UserError: a step waits for what no step before it makes, the picture that goes out is no whole multiple of the one
-            that comes in, or the smallest picture leaves a map without rows.
+        UserError: a step waits for what no step before it makes, or reads more rows in strips than a map's halo has; the
+            picture that goes out is no whole multiple of the one that comes in; or the smallest picture leaves a map without
+            rows.
     """
     if program.maps[-1].scale is None:
         raise UserError("the network's output is no whole multiple of the picture's height and width; such networks do not run")
     for step in program.steps:
         if any(program.maps[index].size(program.smallest) < 1 for index in step.maps):
             raise UserError(f"layer {step.layer} has no rows left for a picture of {program.smallest} rows; report it")
+        if program.in_strips and any(reach > program.maps[read].halo for read, reach in step.reads):
+            raise UserError(f"layer {step.layer} reads rows beyond the halo of a map; report it")
     for height in (program.smallest, program.smallest + 20):
         plan_passes(program, height, [4] * len(groups_of(program)))
