@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import IRModule, ir, relax, tirx
 
+from relay_passes.extract_program import CALLS, describe_call
 from relay_passes.operators import constant, integers, is_call
 from relay_passes.plan_layout import SKIP, bindings, is_access
 from schedules.cpu.picture import store_picture as cpu_picture
@@ -23,7 +24,11 @@ StorePicture = Callable[[Layout, int], tirx.PrimFunc]
 def lower_to_kernels(
     layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture
 ):  # noqa: ANN201 - a pass
-    """The pass for one target; the module's attribute ``srq.kernels`` tells which kernel serves which layer, as JSON."""
+    """The pass for one target.
+
+    The module's attribute ``srq.kernels`` tells which kernel serves which layer, as JSON; ``srq.calls`` what each call reads
+    (relay_passes.extract_program).
+    """
     return lambda module: Lowering(layout, rules, store_picture).run(module)
 
 
@@ -36,6 +41,7 @@ class Lowering:
         self.selections: dict[Convolution, tuple[Selection, ir.GlobalVar]] = {}
         self.values: dict = {}
         self.report: list[dict] = []
+        self.calls: list[dict] = []
 
     def run(self, module: IRModule) -> IRModule:
         main = module["main"]
@@ -53,7 +59,7 @@ class Lowering:
                         self.values[variable] = self.values[value]
                 output = self.builder.emit_output(self.values[main.body.body])
             self.builder.emit_func_output(output)
-        return self.builder.get().with_attr("srq.kernels", json.dumps(self.report))
+        return self.builder.get().with_attr("srq.kernels", json.dumps(self.report)).with_attr(CALLS, json.dumps(self.calls))
 
     def convolution(self, value: ir.Call, picture: relax.Var) -> relax.Var:
         workload, constants = describe(value)
@@ -68,6 +74,7 @@ class Lowering:
                             "workload": asdict(workload)})  # fmt: skip
         source = self.stored_picture(picture, workload, constants) if workload.reads_picture else self.values[value.args[0]]
         arguments = [source, *(constant(array) for array in selection.kernel.pack(constants))]
+        self.calls.append(self.describe(str(value.attrs["layer"]), workload, constants))
         if workload.adds_skip:
             arguments.append(self.values[value.args[SKIP]])
         logical = list(value.ty.fields) if isinstance(value.ty, relax.TupleType) else [value.ty]
@@ -78,6 +85,15 @@ class Lowering:
             over_skip = [len(arguments) - 1, *[-1] * (len(types) - 1)]
             return self.builder.emit(relax.op.call_tir_inplace(kernel, arguments, over_skip, types))
         return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
+
+    def describe(self, layer: str, workload: Convolution, constants: Constants) -> dict:
+        """The entry of ``srq.calls`` for a convolution."""
+        reads = {"source": workload.kernel // 2 if self.layout.has_halo else 0}
+        if workload.adds_skip:
+            reads["stream" if workload.in_place else "skip"] = 0
+        zeros = constants.outside(self.layout.padded(workload.features))
+        outside = self.layout.store(zeros, self.layout.shift(*constants.out_range))
+        return describe_call(layer, reads, {"codes": (workload.out_halo, outside.tolist())})
 
     def select(self, workload: Convolution, layer: str) -> Selection:
         """Raises UserError where the target has no kernel for a layer."""
@@ -92,10 +108,12 @@ class Lowering:
         )
         colours = np.zeros(self.layout.picture_channels, np.int64)
         colours[:3] = constants.padding
-        padding = constant(self.layout.store(colours, self.layout.shift(0, 255)))
+        padding = self.layout.store(colours, self.layout.shift(0, 255))
+        self.calls.append(describe_call("picture", {"picture": 0}, {"codes": (workload.in_halo, padding.tolist())}))
         height, width, halo = picture.ty.shape[0], picture.ty.shape[1], 2 * workload.in_halo
         shape = (height + halo, width + halo, self.layout.picture_channels)
-        return self.builder.emit(relax.call_tir(kernel, [picture, padding], relax.TensorType(shape, self.layout.storage)))
+        stored = relax.TensorType(shape, self.layout.storage)
+        return self.builder.emit(relax.call_tir(kernel, [picture, constant(padding)], stored))
 
     def stored_type(self, kind: str, logical: relax.TensorType, halo: int) -> relax.TensorType:
         if kind == "picture":

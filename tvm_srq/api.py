@@ -98,7 +98,7 @@ def compile_network(
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
         "workspace": measure_workspace(module),
     }  # fmt: skip
-    program = extract_program(module, chosen.layout.has_halo)
+    program = extract_program(module)
     executable, further = build_kernels(module, chosen)
     if chosen.device == "cuda":
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()

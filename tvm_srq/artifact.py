@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tvm_srq.errors import UserError
+from tvm_srq.execution.strips import check_progress
 from tvm_srq.files import replacing, require_file
 from tvm_srq.linking import Linking, link
 from tvm_srq.program import Program, load_program, pack_constants
 
-FORMAT = "tvm-srq-artifact-3"
+FORMAT = "tvm-srq-artifact-4"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
 DEVICE_CODE, OBJECT = "kernels.fatbin", "kernels.o.gz"
 
@@ -27,7 +28,12 @@ def save_artifact(
     executable: Any, program: Program, manifest: dict[str, Any], linking: Linking, path: str | Path,
     further: dict[str, bytes] | None = None,
 ) -> None:  # fmt: skip
-    """Write a ``.tar`` of TVM's executable, with ``further`` members by name; nothing is left if linking fails."""
+    """Write a ``.tar`` of TVM's executable, with ``further`` members by name; nothing is left if linking fails.
+
+    Raises:
+        UserError: executing the program would not end (tvm_srq.execution.strips.check_progress), or linking fails.
+    """
+    check_progress(program)
     with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / LIBRARY
         kept: list[bytes] = []

@@ -3,26 +3,50 @@
 The compiler extracts it from the lowered Relax module (relay_passes.extract_program); the runtime executes it.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+Extent = tuple[tuple[int, int, int], ...]
+"""How rows (columns) of a map follow from those of the picture: (multiply, add, divide), one after another; () is as many."""
+
+
+def apply_extent(extent: Extent, size: int) -> int:
+    """Rows (columns) of a map for a picture of ``size``."""
+    for multiply, add, divide in extent:
+        size = (size * multiply + add) // divide
+    return size
+
+
+def whole_scale(extent: Extent) -> int | None:
+    """The number that an extent multiplies every size by; None if it does anything else."""
+    scale = 1
+    for multiply, add, divide in extent:
+        if multiply < 1 or (add, divide) != (0, 1):
+            return None
+        scale *= multiply
+    return scale
+
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """A tensor between kernels.
+    """A tensor between kernels: (rows, columns, channels) with a halo around.
 
     Attributes:
-        scale: its height and width are those of the picture times this.
-        channels, dtype: as stored, padding included.
+        extent: its height and width, given the picture's.
+        channels, dtype: as stored, padding included; the channels of a part of a wide map are those of the whole.
         halo: columns before and after each row, and rows above and below the map.
         outside: (channels,) stored values of the halo; empty without one.
-        storage: maps with the same number share memory, each later one written over the one before it.
+        storage: maps with the same number share memory, and all of the above. Either a later one is written over the one
+            before, or they are parts of one wide map: written by different steps, each its channels, and each a map of its own
+            so that the rows of either are known. Kernels are given the whole wide map for a part.
     """
 
-    scale: int
+    extent: Extent
     channels: int
     dtype: str
     halo: int
@@ -33,46 +57,103 @@ class FeatureMap:
     def pixel_bytes(self) -> int:
         return self.channels * np.dtype(self.dtype).itemsize
 
+    @cached_property
+    def scale(self) -> int | None:
+        """Times the picture's height and width; None if they are no such multiple for every picture."""
+        return whole_scale(self.extent)
+
+    def size(self, picture: int) -> int:
+        """Rows (columns) for a picture of so many, without the halo."""
+        return apply_extent(self.extent, picture)
+
+
+class Argument(NamedTuple):
+    """What a kernel is given: a map or a constant, by its index."""
+
+    kind: Literal["map", "constant"]
+    index: int  # type: ignore[assignment]  # nobody looks for values in it by tuple's method
+
+
+class Read(NamedTuple):
+    """A map that a step needs.
+
+    Attributes:
+        map: its index.
+        reach: rows above and below those of its own place that it reads; 0 where the kernel knows the borders itself.
+    """
+
+    map: int
+    reach: int
+
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel call. Feature maps and constants are indices; -1 is none. Map 0 is the picture that comes in.
+    """One kernel call. Map 0 is the picture that comes in, the last map the one that goes out.
 
     Attributes:
-        layer: name of the layer, ``picture`` for the first step.
+        layer: name of the layer, ``picture`` for the step that stores the picture.
         kernel: name of the function in the library.
-        constants: in the order of the kernel's parameters.
-        source, skip: maps that are read. outputs: maps that are written, in the order of the kernel's parameters.
-        reach: rows above and below a row that it reads; 0 where the kernel knows the borders itself.
-        shuffle: rows of the outputs for one row of the source.
+        arguments: in the order of the kernel's parameters.
+        reads: every map it needs, also those that are no argument of their own: the one it writes over, all parts of a wide map.
+        outputs: maps that are written.
+        whole: it has no rows of its own: it runs once, on whole maps, when everything it reads is complete.
     """
 
     layer: str
     kernel: str
-    constants: tuple[int, ...]
-    source: int
-    skip: int
+    arguments: tuple[Argument, ...]
+    reads: tuple[Read, ...]
     outputs: tuple[int, ...]
-    reach: int
-    shuffle: int
+    whole: bool = False
+
+    @property
+    def maps(self) -> Iterator[int]:
+        """All that it reads or writes."""
+        yield from (read.map for read in self.reads)
+        yield from self.outputs
 
 
 @dataclass(frozen=True)
 class Program:
-    """Steps in order; the last one writes the picture."""
+    """Steps in order.
+
+    Attributes:
+        smallest: rows and columns that a picture must have.
+    """
 
     maps: tuple[FeatureMap, ...]
     steps: tuple[Step, ...]
     constants: tuple[NDArray, ...]
+    smallest: int = 1
 
     @property
     def scale(self) -> int:
-        return self.maps[self.steps[-1].outputs[0]].scale
+        """Of the picture that goes out."""
+        scale = self.maps[-1].scale
+        assert scale is not None
+        return scale
+
+    @property
+    def channels(self) -> int:
+        """Of both pictures: 3, or 1 if they are grey."""
+        return self.maps[0].channels
+
+    @cached_property
+    def in_strips(self) -> bool:
+        """Whether it can be executed strip by strip: every step's maps have whole multiples of the rows of the smallest."""
+        scales = [[self.maps[index].scale for index in step.maps] for step in self.steps]
+        known = [[scale for scale in step if scale is not None] for step in scales]
+        return known == scales and not any(
+            step.whole or any(scale % min(its) for scale in its) for step, its in zip(self.steps, known, strict=True)
+        )
 
     def describe(self) -> dict[str, Any]:
         """Everything but the constants' values, as JSON values."""
         constants = [{"dtype": str(array.dtype), "shape": list(array.shape)} for array in self.constants]
-        return {"maps": [asdict(m) for m in self.maps], "steps": [asdict(s) for s in self.steps], "constants": constants}
+        return {
+            "maps": [asdict(m) for m in self.maps], "steps": [asdict(s) for s in self.steps], "constants": constants,
+            "smallest": self.smallest,
+        }  # fmt: skip
 
 
 ALIGNMENT = 64
@@ -102,9 +183,16 @@ def load_program(description: dict[str, Any], content: bytes) -> Program:
         size = dtype.itemsize * int(np.prod(shape))
         constants.append(memory[at : at + size].view(dtype).reshape(shape))
         at += size + -size % ALIGNMENT
-    maps = tuple(FeatureMap(**{**item, "outside": tuple(item["outside"])}) for item in description["maps"])
-    steps = tuple(
-        Step(**{**item, "constants": tuple(item["constants"]), "outputs": tuple(item["outputs"])})
-        for item in description["steps"]
-    )
-    return Program(maps, steps, tuple(constants))
+    maps = tuple(map(load_map, description["maps"]))
+    steps = tuple(map(load_step, description["steps"]))
+    return Program(maps, steps, tuple(constants), description["smallest"])
+
+
+def load_map(item: dict[str, Any]) -> FeatureMap:
+    extent = tuple((multiply, add, divide) for multiply, add, divide in item["extent"])
+    return FeatureMap(**{**item, "extent": extent, "outside": tuple(item["outside"])})
+
+
+def load_step(item: dict[str, Any]) -> Step:
+    arguments, reads = (tuple(map(kind._make, item[key])) for kind, key in ((Argument, "arguments"), (Read, "reads")))
+    return Step(**{**item, "arguments": arguments, "reads": reads, "outputs": tuple(item["outputs"])})

@@ -29,8 +29,9 @@ static void *exercise(void *argument) {
     tvm_srq *session = tvm_srq_open(threads);
     if (session == NULL) return argument;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGB888, 0) != 0) return argument;
-        if (upscale(session, sizes[i][0], sizes[i][1], TVM_SRQ_RGBA8888, 3) != 0) return argument;
+        tvm_srq_format compact = (tvm_srq_format)tvm_srq_channels();
+        if (upscale(session, sizes[i][0], sizes[i][1], compact, 0) != 0) return argument;
+        if (upscale(session, sizes[i][0], sizes[i][1], compact == TVM_SRQ_GREY8 ? compact : TVM_SRQ_RGBA8888, 3) != 0) return argument;
         if (tvm_srq_memory_size(sizes[i][0], sizes[i][1], threads) > session->capacity) return argument;
     }
     if (session->pool.overflows != 0) {

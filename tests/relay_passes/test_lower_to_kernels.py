@@ -96,7 +96,7 @@ def only_3x3_from_codes(workload: Convolution) -> Kernel | str:
 
 def test_layers_become_calls_of_kernels():
     lowered = lower_to_kernels(LAYOUT, [("stand_in", accept)])(network())
-    ir.assert_structural_equal(lowered.without_attr("srq.kernels"), expected(), map_free_vars=True)
+    ir.assert_structural_equal(lowered.without_attr("srq.kernels").without_attr("srq.calls"), expected(), map_free_vars=True)
 
 
 def test_the_report_names_kernels_and_why_better_ones_did_not_apply():

@@ -1,13 +1,17 @@
 """A recorded plan does what HostExecution does."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_programs import evaluate, kernel, noise, random_program
 
 from tvm_srq.artifact import read_artifact
 from tvm_srq.benchmark.frames import sample_picture
 from tvm_srq.execution.ffi import ffi
+from tvm_srq.execution.strips import groups_of
 from tvm_srq.remote.bytecode import plan_views
 from tvm_srq.remote.plan import Constant, Copy, View, copies, record_plan
 from tvm_srq.runtime import Session
@@ -43,6 +47,16 @@ def test_a_plan_gives_the_reference_s_bytes_whatever_the_strips(artifact, refere
     interpreter = Interpreter(record_plan(session.program, 21, 13, rows), session.library)
     for _ in range(2):  # the second run finds what the first left in memory
         assert np.array_equal(interpreter(picture), reference(picture))
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), height=st.integers(1, 30), width=st.integers(1, 5), in_strips=st.booleans())
+def test_plans_of_programs_of_any_shape(data, height, width, in_strips):
+    program = random_program(lambda low, high: data.draw(st.integers(low, high)), in_strips)
+    rows = [data.draw(st.integers(2, 12)) for _ in groups_of(program)]
+    interpreter = Interpreter(record_plan(program, height, width, rows), SimpleNamespace(get_function=kernel))
+    picture = noise(height, width, program.channels)
+    assert np.array_equal(interpreter(picture), evaluate(program, picture))
 
 
 @pytest.mark.parametrize("size, rows", [((1, 1), None), ((37, 5), [4, 4]), ((700, 90), None)])

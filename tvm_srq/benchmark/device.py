@@ -33,7 +33,7 @@ def benchmark_device(
     with borrowed(address) as device:
         session = RemoteSession(path, device, threads)
         execution = session.prepare(height, width, by_step=per_layer)
-        execution(sample_picture(height, width))
+        execution(sample_picture(height, width, session.program.channels))
         frames = repeated(execution, bytecode.FRAME, rounds)
         lines = describe(session, execution, frames, threads)
         figures: dict[str, Any] = {

@@ -28,9 +28,9 @@ class FrameTimes:
     memory: int
 
 
-def sample_picture(height: int, width: int) -> NDArray[np.uint8]:
-    """(height, width, 3) of seeded noise; kernels take the same time for any picture."""
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+def sample_picture(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
+    """(height, width, channels) of seeded noise; kernels take the same time for any picture."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
 
 
 def time_frames(path: str | Path, height: int, width: int, rounds: int, threads: int) -> tuple[Session, FrameTimes]:
@@ -39,10 +39,11 @@ def time_frames(path: str | Path, height: int, width: int, rounds: int, threads:
     Raises:
         UserError: as tvm_srq.runtime.Session.
     """
-    picture = sample_picture(height, width)
     begin = time.perf_counter()
     session = Session(path, threads)
     loaded = time.perf_counter()
+    picture = sample_picture(height, width, session.program.channels)
+    start = time.perf_counter()
     session(picture)
     first = time.perf_counter()
     cpu, wall = [], []
@@ -52,7 +53,7 @@ def time_frames(path: str | Path, height: int, width: int, rounds: int, threads:
         cpu.append(time.process_time() - start)
         wall.append(time.perf_counter() - start_wall)
     memory = session.prepare(height, width).size
-    return session, FrameTimes(loaded - begin, first - loaded, tuple(cpu), tuple(wall), memory)
+    return session, FrameTimes(loaded - begin, first - start, tuple(cpu), tuple(wall), memory)
 
 
 def describe_frames(session: Session, times: FrameTimes, height: int, width: int, threads: int) -> list[str]:

@@ -72,7 +72,7 @@ def time_layers(session: Session, height: int, width: int, rounds: int, clock: C
     """
     if session.manifest["device"] != "cpu":
         raise UserError(f"target {session.manifest['target']} is no CPU; time its layers with the GPU vendor's profiler")
-    picture = sample_picture(height, width)
+    picture = sample_picture(height, width, session.program.channels)
     execution = TimedExecution(session.program, session.library.get_function, height, width, clock)
     execution(picture)
     samples = []
@@ -98,8 +98,8 @@ def layer_time(
     described = next((row for row in manifest["kernels"] if row["layer"] == step.layer), None)
     if described is None:
         return LayerTime(step.layer, step.kernel, calls, seconds, 0)
-    scale = program.maps[step.source].scale
-    macs = height * width * scale**2 * pixel_macs(described["workload"])
+    workload, output = described["workload"], program.maps[step.outputs[0]]
+    macs = output.size(height) * output.size(width) // workload["shuffle"] ** 2 * pixel_macs(workload)
     saving = WINOGRAD_SAVINGS.get(described["kernel"].partition(".")[0], 1.0)
     return LayerTime(step.layer, described["kernel"], calls, seconds, macs, saving)
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.execution.ffi import ffi
-from tvm_srq.execution.memory import Placement, held_until, place_storages
-from tvm_srq.execution.strips import Call, groups_of, plan_passes
+from tvm_srq.execution.memory import Placement, place_storages
+from tvm_srq.execution.strips import Call, Rows, groups_of, plan_passes
 from tvm_srq.program import ALIGNMENT, FeatureMap, Program
 
 STRIP_PIXELS = 1 << 15  # of the picture's own size, in one pass through the layers before the first pixel shuffle
@@ -32,14 +32,16 @@ Operand = NDArray | PictureRows
 
 def strip_pixels(program: Program, picture_pixels: int = STRIP_PIXELS, fine_pixels: int = FINE_STRIP_PIXELS) -> list[int]:
     """Picture pixels that a pass works off, for each group of steps."""
-    fine = fine_pixels // max(m.scale for m in program.maps) ** 2
+    fine = fine_pixels // max(m.scale or 1 for m in program.maps) ** 2
     return [picture_pixels, fine] if len(groups_of(program)) == 2 else [fine]
 
 
 def strip_rows(
     program: Program, height: int, width: int, picture_pixels: int = STRIP_PIXELS, fine_pixels: int = FINE_STRIP_PIXELS
 ) -> list[int]:
-    """Picture rows that a pass works off, for each group of steps."""
+    """Picture rows that a pass works off, for each group of steps; all where the program is not executed in strips."""
+    if not program.in_strips:
+        return [height]
     rows = [max(2 * round(area / width / 2), 4) for area in strip_pixels(program, picture_pixels, fine_pixels)]
     return [height if height <= 1.5 * count else count for count in rows]
 
@@ -59,8 +61,11 @@ class HostExecution:
         self, program: Program, kernel: Callable[[str], Any], height: int, width: int, rows: list[int] | None = None
     ):
         self.program, self.height, self.width = program, height, width
+        self.counts = Rows(program, height)
         self.passes = plan_passes(program, height, rows or strip_rows(program, height, width))
         self.placements, self.size = place_storages(program, self.passes, height, width)
+        self.held = [self.counts.held(work.done) for work in self.passes]
+        self.first, self.last = self.storages_by_step("first"), self.storages_by_step("last")
         memory = np.empty(self.size + ALIGNMENT, np.uint8)
         self.block = memory[-memory.ctypes.data % ALIGNMENT :][: self.size]
         self.kernels = {step.kernel: kernel(step.kernel) for step in program.steps}
@@ -72,31 +77,38 @@ class HostExecution:
             self.prepare_pass(index, started)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8, contiguous -> (scale * height, scale * width, 3) uint8, newly allocated."""
-        scale = self.program.scale
-        self.picture, self.result = picture, np.empty((scale * self.height, scale * self.width, 3), np.uint8)
+        """(height, width, C) uint8, contiguous -> (scale * height, scale * width, C) uint8, newly allocated."""
+        outgoing = self.program.maps[-1]
+        self.picture = picture
+        self.result = np.empty((outgoing.size(self.height), outgoing.size(self.width), outgoing.channels), np.uint8)
         for action in self.actions:
             action()
         return self.result
+
+    def storages_by_step(self, end: str) -> list[list[int]]:
+        """For every step, the storages whose lifetime has its ``first`` or ``last`` there."""
+        storages: list[list[int]] = [[] for _ in self.program.steps]
+        for storage, placement in self.placements.items():
+            storages[getattr(placement.lifetime, end)].append(storage)
+        return storages
 
     def prepare_pass(self, index: int, started: set[int]) -> None:
         """Append a pass's actions: bring in carried rows, call kernels, write halo rows, save what is carried over."""
         work = self.passes[index]
         calls = {call.step: call for call in work.calls}
-        for placement in self.placements.values():
+        for storage, placement in self.placements.items():
             if placement.lifetime.kept and index > 0:
-                self.move_up(placement, index)
+                self.move_up(storage, placement, index)
         for step in range(work.first, work.last):
-            for storage, placement in self.placements.items():
-                if placement.lifetime.first == step:
-                    self.bring_in(storage, placement, index, storage not in started)
-                    started.add(storage)
+            for storage in self.first[step]:
+                self.bring_in(storage, self.placements[storage], index, storage not in started)
+                started.add(storage)
             if step in calls:
                 self.actions.append(self.bind(calls[step], index))
                 self.finish_maps(calls[step], index)
-            for storage, placement in self.placements.items():
-                if placement.lifetime.last == step and not placement.lifetime.kept:
-                    self.save(storage, placement, index)
+            for storage in self.last[step]:
+                if not self.placements[storage].lifetime.kept:
+                    self.save(storage, self.placements[storage], index)
 
     def slots(self, placement: Placement, first: int, count: int) -> NDArray[np.uint8]:
         """Bytes of ``count`` rows in memory."""
@@ -105,11 +117,10 @@ class HostExecution:
 
     def rows_before(self, storage: int, index: int) -> int:
         """The end of a storage's rows before a pass."""
-        return held_until(self.program, self.passes[index - 1], storage, self.height) if index > 0 else 0
+        return self.held[index - 1][storage] if index > 0 else 0
 
-    def move_up(self, placement: Placement, index: int) -> None:
+    def move_up(self, storage: int, placement: Placement, index: int) -> None:
         """Rows that are no longer needed make room at the end."""
-        storage = next(s for s, p in self.placements.items() if p is placement)
         bases = placement.lifetime.bases
         shift, count = bases[index] - bases[index - 1], self.rows_before(storage, index) - bases[index]
         if shift > 0 and count > 0:
@@ -137,10 +148,9 @@ class HostExecution:
         """Write the halo rows below maps that this call completes."""
         for output in self.program.steps[call.step].outputs:
             feature_map = self.program.maps[output]
-            placement = self.placements.get(feature_map.storage)
-            if placement is not None and self.passes[index].done[output] == feature_map.scale * self.height:
-                end = feature_map.scale * self.height - placement.lifetime.bases[index]
-                self.fill_halo(feature_map, placement, end)
+            placement, total = self.placements.get(feature_map.storage), self.counts.totals[output]
+            if placement is not None and self.passes[index].done[output] == total:
+                self.fill_halo(feature_map, placement, total - placement.lifetime.bases[index])
 
     def fill_halo(self, feature_map: FeatureMap, placement: Placement, slot: int) -> None:
         if feature_map.halo:
@@ -168,18 +178,15 @@ class HostExecution:
         return call_with_pictures
 
     def operands(self, call: Call, index: int) -> list[Operand]:
-        """A call's arguments in the order of the kernel's parameters: source, constants, skip unless in place, outputs."""
-        step = self.program.steps[call.step]
-        rows = call.begin * step.shuffle, call.end * step.shuffle
-        skips = [step.skip] if step.skip >= 0 and not self.in_place(step.skip, step.outputs) else []
-        return [
-            self.rows_of(step.source, call.begin, call.end, index),
-            *(self.program.constants[constant] for constant in step.constants),
-            *(self.rows_of(written, *rows, index) for written in (*skips, *step.outputs)),
-        ]
+        """A call's arguments in the order of the kernel's parameters."""
 
-    def in_place(self, skip: int, outputs: tuple[int, ...]) -> bool:
-        return any(self.program.maps[o].storage == self.program.maps[skip].storage for o in outputs)
+        def operand(kind: str, at: int) -> Operand:
+            if kind == "constant":
+                return self.program.constants[at]
+            ratio = self.counts.steps[call.step].ratios[at]
+            return self.rows_of(at, call.begin * ratio, call.end * ratio, index)
+
+        return [operand(*argument) for argument in self.program.steps[call.step].arguments]
 
     def rows_of(self, index: int, begin: int, end: int, pass_index: int) -> Operand:
         """Rows of a feature map: halo rows above and below them included."""
@@ -189,5 +196,5 @@ class HostExecution:
             return PictureRows(index == 0, begin, end)
         slot, count = begin - feature_map.halo - placement.lifetime.bases[pass_index], end - begin + 2 * feature_map.halo
         assert slot >= 0 and slot + count <= placement.lifetime.rows
-        columns = self.width * feature_map.scale + 2 * feature_map.halo
+        columns = feature_map.size(self.width) + 2 * feature_map.halo
         return self.slots(placement, slot, count).view(feature_map.dtype).reshape(count, columns, feature_map.channels)

@@ -1,8 +1,9 @@
 """Where feature maps lie: one block of memory, shared by those that are never alive together."""
 
+from bisect import insort
 from dataclasses import dataclass
 
-from tvm_srq.execution.strips import Pass, groups_of, needed_from
+from tvm_srq.execution.strips import Pass, Rows
 from tvm_srq.program import ALIGNMENT, Program
 
 
@@ -40,14 +41,14 @@ def place_storages(program: Program, passes: list[Pass], height: int, width: int
     """Placements by storage, and the block's size in bytes. The pictures that come in and go out are not in it."""
     lifetimes = find_lifetimes(program, passes, height)
     maps = {m.storage: m for m in program.maps}
-    row_bytes = {s: (width * maps[s].scale + 2 * maps[s].halo) * maps[s].pixel_bytes for s in lifetimes}
+    row_bytes = {s: (maps[s].size(width) + 2 * maps[s].halo) * maps[s].pixel_bytes for s in lifetimes}
     size = {storage: lifetime.rows * row_bytes[storage] for storage, lifetime in lifetimes.items()}
-    busy: list[tuple[Lifetime, int, int]] = []
+    busy: list[tuple[Lifetime, int, int]] = []  # with begin and end, in the order of begins
     offsets: dict[int, int] = {}
     for storage in sorted(lifetimes, key=lambda s: -size[s]):
         lifetime = lifetimes[storage]
         offsets[storage] = lowest_gap(busy, lifetime, size[storage])
-        busy.append((lifetime, offsets[storage], offsets[storage] + size[storage]))
+        insort(busy, (lifetime, offsets[storage], offsets[storage] + size[storage]), key=lambda item: item[1])
     end = aligned(max((end for *_, end in busy), default=0))
     placements = {}
     for storage, lifetime in lifetimes.items():
@@ -64,7 +65,7 @@ def aligned(size: int) -> int:
 def lowest_gap(busy: list[tuple[Lifetime, int, int]], lifetime: Lifetime, size: int) -> int:
     """The lowest aligned offset where ``size`` bytes are free whenever ``lifetime`` needs them."""
     at = 0
-    for other, begin, end in sorted(busy, key=lambda item: item[1]):
+    for other, begin, end in busy:
         meet = other.kept or lifetime.kept or (other.first <= lifetime.last and lifetime.first <= other.last)
         if not meet:
             continue
@@ -74,32 +75,32 @@ def lowest_gap(busy: list[tuple[Lifetime, int, int]], lifetime: Lifetime, size: 
     return at
 
 
-def held_until(program: Program, work: Pass, storage: int, height: int) -> int:
-    """The end of a storage's rows after a pass; the halo rows below it belong to it once it is complete."""
-    maps = [index for index, feature_map in enumerate(program.maps) if feature_map.storage == storage]
-    rows, feature_map = max(work.done[index] for index in maps), program.maps[maps[0]]
-    return rows + feature_map.halo if rows == feature_map.scale * height else rows
-
-
 def find_lifetimes(program: Program, passes: list[Pass], height: int) -> dict[int, Lifetime]:
     """Of every storage but those of the incoming and outgoing picture."""
-    spans: dict[int, list[int]] = {}
-    for index, step in enumerate(program.steps):
-        for used in (step.source, step.skip, *step.outputs):
-            if used >= 0:
-                spans.setdefault(program.maps[used].storage, []).append(index)
+    spans = find_spans(program)
     halos = {m.storage: m.halo for m in program.maps}
-    needed = [needed_from(program, p.done, height) for p in passes]
+    groups = {(work.first, work.last) for work in passes}
+    counts = Rows(program, height)
+    needed = [counts.needed(work.done) for work in passes]
+    ends, tops = ([rows(work.done) for work in passes] for rows in (counts.held, counts.tops))
     lifetimes = {}
-    for storage in spans.keys() - {program.maps[0].storage, program.maps[-1].storage}:
-        first, last = min(spans[storage]), max(spans[storage])
+    for storage in sorted(spans.keys() - {program.maps[0].storage, program.maps[-1].storage}):
+        first, last = spans[storage]
         halo = halos[storage]
-        ends = [held_until(program, p, storage, height) for p in passes]
         bases = [-halo, *(rows[storage] for rows in needed[:-1])]
-        tops = [max(p.done[i] for i, m in enumerate(program.maps) if m.storage == storage) for p in passes]
-        rows = max(top + halo - base for top, base in zip(tops, bases, strict=True))
-        carried = max((end - base for end, base in zip(ends[:-1], bases[1:], strict=True)), default=0)
-        one_group = any(begin <= first and last < end for begin, end in groups_of(program))
+        rows = max(top[storage] + halo - base for top, base in zip(tops, bases, strict=True))
+        carried = max((end[storage] - base for end, base in zip(ends[:-1], bases[1:], strict=True)), default=0)
+        one_group = any(begin <= first and last < end for begin, end in groups)
         kept = not one_group or 2 * carried > rows
         lifetimes[storage] = Lifetime(first, last, rows, carried, tuple(bases), kept)
-    return dict(sorted(lifetimes.items()))
+    return lifetimes
+
+
+def find_spans(program: Program) -> dict[int, tuple[int, int]]:
+    """The first and the last step that uses each storage."""
+    spans: dict[int, tuple[int, int]] = {}
+    for index, step in enumerate(program.steps):
+        for used in step.maps:
+            storage = program.maps[used].storage
+            spans[storage] = (spans.get(storage, (index, index))[0], index)
+    return spans

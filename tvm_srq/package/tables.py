@@ -4,14 +4,14 @@ import numpy as np
 
 from tvm_srq.errors import UserError
 from tvm_srq.execution.host import strip_pixels
-from tvm_srq.execution.strips import groups_of
+from tvm_srq.execution.strips import check_progress, grid_scale, groups_of
 from tvm_srq.package.constants import StoredConstant
 from tvm_srq.package.tiles import Tiles
 from tvm_srq.program import FeatureMap, Program, Step
 
 TYPE_CODES = {"i": 0, "u": 1, "f": 2}  # numpy's kind -> DLPack's code
 NOTICE = "/* Written by tvm-srq package; {}. */\n"
-OUTPUTS, DIMENSIONS = 2, 8  # the most that program.h provides for
+DIMENSIONS = 8  # the most that program.h provides for
 
 
 def network_header(program: Program, workspace: int, source: str) -> str:
@@ -27,13 +27,17 @@ def network_header(program: Program, workspace: int, source: str) -> str:
         "SRQ_STORAGES": 1 + max(m.storage for m in program.maps),
         "SRQ_STEPS": len(program.steps),
         "SRQ_CONSTANTS": len(program.constants),
-        "SRQ_ARGUMENTS": max(2 + len(s.constants) + len(s.outputs) for s in program.steps),
+        "SRQ_ARGUMENTS": max(len(step.arguments) for step in program.steps),
+        "SRQ_SMALLEST": program.smallest,
         "SRQ_WORKSPACE": workspace + -workspace % 64 or 64,
+        "SRQ_IN_STRIPS": int(program.in_strips),
         "SRQ_GROUPS": len(groups),
         "SRQ_GROUP_BOUNDS": braces([0, *(last for _, last in groups)]),
         "SRQ_STRIP_PIXELS": braces(strip_pixels(program)),
     }
     comments = {
+        "SRQ_SMALLEST": "rows and columns that a picture must have",
+        "SRQ_IN_STRIPS": "0: every step runs once, over all rows",
         "SRQ_WORKSPACE": "bytes of temporary buffers for each thread",
         "SRQ_GROUP_BOUNDS": "steps: the first of every group, and the number of all",
         "SRQ_STRIP_PIXELS": "picture pixels in one pass of each group",
@@ -58,7 +62,7 @@ def network_source(program: Program, stored: list[StoredConstant], offsets: list
         "".join(f"srq_kernel __tvm_ffi_{kernel};\n" for kernel in kernels),
         "".join(f"static const unsigned char outside_{i}[] = {braces(list(v))};\n" for i, v in halos.items()),
         table("struct srq_map srq_maps[SRQ_MAPS]", [map_entry(i, m) for i, m in enumerate(program.maps)]),
-        table("struct srq_step srq_steps[SRQ_STEPS]", [step_entry(s) for s in program.steps]),
+        table("struct srq_step srq_steps[SRQ_STEPS]", [step_entry(program, s) for s in program.steps]),
         "".join(f"static const struct srq_tiles tiles_{i} = {tiles_entry(t)};\n" for i, t in enumerate(layouts)),
         table("struct srq_constant srq_constants[SRQ_CONSTANTS]",
               [constant_entry(a, s, o, layouts) for a, s, o in zip(program.constants, stored, offsets, strict=True)]),
@@ -67,10 +71,10 @@ def network_source(program: Program, stored: list[StoredConstant], offsets: list
 
 
 def check(program: Program) -> None:
-    for step in program.steps:
-        first = step.constants[0] if step.constants else 0
-        if step.constants != tuple(range(first, first + len(step.constants))) or len(step.outputs) > OUTPUTS:
-            raise UserError(f"layer {step.layer} has constants or outputs that packages do not hold; compile the network again")
+    check_progress(program)
+    channels = program.maps[0].channels, program.maps[-1].channels
+    if channels not in ((1, 1), (3, 3)):
+        raise UserError(f"the network turns {channels[0]} channels into {channels[1]}, and packages have 1 or 3 of both")
     if any(array.ndim > DIMENSIONS for array in program.constants):
         raise UserError(f"a constant has more than {DIMENSIONS} dimensions, which packages do not hold; report it")
 
@@ -84,13 +88,18 @@ def halo_pixel(feature_map: FeatureMap) -> bytes:
 
 def map_entry(index: int, m: FeatureMap) -> str:
     outside = [f"sizeof outside_{index}", f"outside_{index}"] if m.halo else [0, "NULL"]
-    return braces([m.scale, m.channels, m.halo, m.storage, type_of(np.dtype(m.dtype)), *outside])
+    extent = array("struct srq_linear", [braces(list(triple)) for triple in m.extent])
+    return braces([*extent, m.scale or 0, m.channels, m.halo, m.storage, type_of(np.dtype(m.dtype)), *outside])
 
 
-def step_entry(step: Step) -> str:
-    first = step.constants[0] if step.constants else 0
-    values = [f"__tvm_ffi_{step.kernel}", first, len(step.constants), step.source, step.skip]
-    return braces([*values, braces(list(step.outputs)), len(step.outputs), step.reach, step.shuffle]) + f", /* {step.layer} */"
+def step_entry(program: Program, step: Step) -> str:
+    kinds = {"map": "SRQ_FEATURE_MAP", "constant": "SRQ_CONSTANT"}
+    arrays = (
+        array("struct srq_argument", [braces([kinds[kind], index]) for kind, index in step.arguments]),
+        array("struct srq_read", [braces(list(read)) for read in step.reads]), array("int", list(step.outputs)),
+    )  # fmt: skip
+    scale = grid_scale(program, step) if program.in_strips else 1
+    return braces([f"__tvm_ffi_{step.kernel}", *(v for pair in arrays for v in pair), scale]) + f", /* {step.layer} */"
 
 
 def constant_entry(array: np.ndarray, stored: StoredConstant, offset: int, layouts: list[Tiles]) -> str:
@@ -111,6 +120,11 @@ def type_of(dtype: np.dtype) -> str:
 
 def braces(values: list) -> str:
     return "{" + ", ".join(map(str, values)) + "}"
+
+
+def array(kind: str, entries: list) -> tuple[str, int]:
+    """A pointer to constant values of C, and their number."""
+    return (f"(const {kind}[]){braces(entries)}", len(entries)) if entries else ("NULL", 0)
 
 
 def table(name: str, entries: list[str]) -> str:

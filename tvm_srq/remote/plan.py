@@ -87,19 +87,22 @@ class Recorder(HostExecution):
 
     def bind(self, call: Call, index: int) -> Action:
         step = self.program.steps[call.step]
-        arguments = tuple(self.argument(operand, step.constants) for operand in self.operands(call, index))
+        arguments = tuple(
+            Constant(argument.index) if argument.kind == "constant" else self.view(operand)
+            for argument, operand in zip(step.arguments, self.operands(call, index), strict=True)
+        )
         self.recorded.append(KernelCall(call.step, step.kernel, arguments))
         return lambda: None
 
-    def argument(self, operand: NDArray | PictureRows, constants: tuple[int, ...]) -> View | Constant:
+    def view(self, operand: NDArray | PictureRows) -> View:
+        """Where rows of a map or a picture lie."""
         if isinstance(operand, PictureRows):
             picture = self.picture_view(operand.incoming)
             row_bytes, shape = picture.shape[1] * picture.shape[2], picture.shape[1:]
             return View(picture.offset + operand.begin * row_bytes, (operand.end - operand.begin, *shape), "uint8")
         inside = self.inside(operand)
-        if inside is not None:
-            return inside
-        return Constant(next(c for c in constants if self.program.constants[c] is operand))
+        assert inside is not None
+        return inside
 
     def inside(self, array: NDArray) -> View | None:
         """Where an array lies in the block; None if it does not."""
@@ -115,11 +118,12 @@ class Recorder(HostExecution):
         return Constant(self.halos[content])
 
     def picture_view(self, incoming: bool) -> View:
-        picture = View(aligned(self.size), (self.height, self.width, 3), "uint8")
+        first, last = self.program.maps[0], self.program.maps[-1]
+        picture = View(aligned(self.size), (self.height, self.width, first.channels), "uint8")
         if incoming:
             return picture
-        scale = self.program.scale
-        return View(picture.offset + aligned(picture.size), (scale * self.height, scale * self.width, 3), "uint8")
+        shape = (last.size(self.height), last.size(self.width), last.channels)
+        return View(picture.offset + aligned(picture.size), shape, "uint8")
 
 
 def record_plan(program: Program, height: int, width: int, rows: list[int] | None = None) -> Plan:

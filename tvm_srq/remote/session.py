@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tvm_srq.artifact import LIBRARY, read_artifact
 from tvm_srq.errors import UserError
+from tvm_srq.execution.pictures import require_picture
 from tvm_srq.remote.bytecode import FORMAT, FRAME, plan_bytecode, plan_views
 from tvm_srq.remote.device import Device
 from tvm_srq.remote.plan import record_plan
@@ -44,7 +45,7 @@ class RemoteExecution:
             self.frame = self.machine[FRAME]
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(height, width, 3) uint8 -> (scale * height, scale * width, 3) uint8."""
+        """(height, width, C) uint8 -> (scale * height, scale * width, C) uint8."""
         with self.device.guard("upscale a picture"):
             self.picture.copyfrom(np.ascontiguousarray(picture))
             self.frame(*self.arguments)
@@ -59,6 +60,8 @@ class RemoteExecution:
 
 class RemoteSession:
     """A network loaded on a device: call it with an (H, W, 3) uint8 picture of any size, get it upscaled.
+
+    A network of grey pictures takes (H, W) or (H, W, 1), and gives as many dimensions back.
 
     Args:
         path: an artifact for a CPU.
@@ -80,8 +83,14 @@ class RemoteSession:
                 device.set_threads(threads)
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 -> (scale * H, scale * W, 3) uint8."""
-        return self.prepare(*picture.shape[:2])(picture)
+        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8.
+
+        Raises:
+            UserError: the network does not take such pictures, or not so small ones; or the device is lost.
+        """
+        complete = require_picture(self.program, picture)
+        result = self.prepare(*complete.shape[:2])(complete)
+        return result if picture.ndim == 3 else result[..., 0]
 
     def prepare(self, height: int, width: int, by_step: bool = False) -> RemoteExecution:
         """The execution for pictures of one size."""

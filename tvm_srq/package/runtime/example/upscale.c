@@ -1,4 +1,4 @@
-/* Upscale a PPM picture (P6, 8 bits a channel): upscale IN.ppm OUT.ppm [THREADS [TIMES]]
+/* Upscale a PPM picture (P6, 8 bits a channel; PGM, P5, by a network of grey ones): upscale IN.ppm OUT.ppm [THREADS [TIMES]]
  *
  * TIMES repeats the work, for counting and timing; the picture is written once. */
 #include <stdio.h>
@@ -27,18 +27,23 @@ static long read_number(FILE *file) {
     return value; /* the one space behind it is read */
 }
 
+static int is_grey(void) { return tvm_srq_channels() == 1; }
+
 static int read_ppm(const char *path, tvm_srq_picture *picture) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) return complain("cannot be opened", path);
-    int is_ppm = getc(file) == 'P' && getc(file) == '6';
+    int is_ppm = getc(file) == 'P' && getc(file) == (is_grey() ? '5' : '6');
     long width = is_ppm ? read_number(file) : -1, height = is_ppm ? read_number(file) : -1;
     long most = is_ppm ? read_number(file) : -1;
     int status = 0;
     if (width < 1 || height < 1 || width > TVM_SRQ_MAX_SIDE || height > TVM_SRQ_MAX_SIDE || most != 255) {
-        status = complain("is no P6 picture of 8 bits a channel; convert it to PPM", path);
+        status = complain(is_grey() ? "is no P5 picture of 8 bits; convert it to PGM"
+                                    : "is no P6 picture of 8 bits a channel; convert it to PPM", path);
     } else {
-        size_t size = 3 * (size_t)width * (size_t)height;
-        *picture = (tvm_srq_picture){malloc(size), (int)width, (int)height, 3 * (ptrdiff_t)width, TVM_SRQ_RGB888};
+        int channels = tvm_srq_channels();
+        size_t size = (size_t)channels * (size_t)width * (size_t)height;
+        *picture = (tvm_srq_picture){malloc(size), (int)width, (int)height, channels * (ptrdiff_t)width,
+                                     (tvm_srq_format)channels};
         if (picture->data == NULL) {
             status = complain("does not fit into memory", path);
         } else if (fread(picture->data, 1, size, file) != size) {
@@ -50,10 +55,10 @@ static int read_ppm(const char *path, tvm_srq_picture *picture) {
 }
 
 static int write_ppm(const char *path, const tvm_srq_picture *picture) {
-    size_t size = 3 * (size_t)picture->width * (size_t)picture->height;
+    size_t size = (size_t)picture->stride * (size_t)picture->height;
     FILE *file = fopen(path, "wb");
     if (file == NULL) return complain("cannot be written", path);
-    int written = fprintf(file, "P6\n%d %d\n255\n", picture->width, picture->height) > 0 &&
+    int written = fprintf(file, "P%c\n%d %d\n255\n", is_grey() ? '5' : '6', picture->width, picture->height) > 0 &&
                   fwrite(picture->data, 1, size, file) == size;
     if (fclose(file) != 0 || !written) {
         remove(path);
@@ -64,8 +69,7 @@ static int write_ppm(const char *path, const tvm_srq_picture *picture) {
 
 static int upscale(tvm_srq *session, const tvm_srq_picture *source, tvm_srq_picture *result, long times) {
     int scale = tvm_srq_scale();
-    *result = (tvm_srq_picture){NULL, scale * source->width, scale * source->height, 3 * (ptrdiff_t)scale * source->width,
-                                TVM_SRQ_RGB888};
+    *result = (tvm_srq_picture){NULL, scale * source->width, scale * source->height, scale * source->stride, source->format};
     result->data = malloc((size_t)result->stride * (size_t)result->height);
     if (result->data == NULL) return complain("there is no memory for the result", "");
     for (long i = 0; i < times; i++) {

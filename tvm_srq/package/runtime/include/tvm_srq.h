@@ -23,7 +23,9 @@ extern "C" {
 
 typedef struct tvm_srq tvm_srq;
 
+/* Networks of grey pictures take and give GREY8, others RGB888 and RGBA8888. */
 typedef enum {
+    TVM_SRQ_GREY8 = 1,    /* 1 byte a pixel */
     TVM_SRQ_RGB888 = 3,   /* 3 bytes a pixel: red, green, blue */
     TVM_SRQ_RGBA8888 = 4, /* 4 bytes a pixel; every pixel's alpha is repeated in the pixels made of it */
 } tvm_srq_format;
@@ -39,9 +41,13 @@ typedef struct {
 /* How many times wider and higher a picture becomes. */
 TVM_SRQ_API int tvm_srq_scale(void);
 
+/* Of a pixel: 3, or 1 if the network's pictures are grey. */
+TVM_SRQ_API int tvm_srq_channels(void);
+
 /* Bytes of the one block of memory that a session with so many threads holds for pictures of this size: weights as kernels
- * read them, feature maps, workspace. It grows with the picture's width, and hardly with its height. -1 if the size is not
- * within 1 .. TVM_SRQ_MAX_SIDE or the memory beyond what this machine addresses. */
+ * read them, feature maps, workspace. It grows with the picture's width, and hardly with its height, unless the network looks at
+ * the picture as a whole. -1 if the size is less than the network takes (most take 1 pixel), beyond TVM_SRQ_MAX_SIDE, or the
+ * memory is beyond what this machine addresses. */
 TVM_SRQ_API int64_t tvm_srq_memory_size(int width, int height, int threads);
 
 /* A session that works on so many threads, the calling one included; 0: one for every processor. NULL: no memory. */

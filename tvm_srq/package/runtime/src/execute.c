@@ -70,7 +70,7 @@ static void save(const struct state *state, int storage) {
 static void finish_maps(const struct state *state, const struct srq_step *step) {
     for (int i = 0; i < step->output_count; i++) {
         const struct srq_map *map = &srq_maps[step->outputs[i]];
-        int end = map->scale * state->frame->height;
+        int end = state->walk.total[step->outputs[i]];
         if (step->outputs[i] == SRQ_MAPS - 1 || state->walk.done[step->outputs[i]] != end) continue;
         fill_halo(state, map, end - state->base[map->storage]);
     }
@@ -96,7 +96,7 @@ static void add_rows(struct call *call, const struct srq_map *map, unsigned char
     int64_t *shape = call->shapes[call->count];
     struct srq_tensor *tensor = &call->tensors[call->count];
     shape[0] = rows + 2 * map->halo;
-    shape[1] = (int64_t)width * map->scale + 2 * map->halo;
+    shape[1] = (int64_t)srq_size(map, width) + 2 * map->halo;
     shape[2] = map->channels;
     *tensor = (struct srq_tensor){.data = data, .device_type = SRQ_CPU, .ndim = 3, .type = map->type, .shape = shape};
     add_tensor(call, tensor);
@@ -124,34 +124,33 @@ static void add_output(struct call *call, const struct state *state, int begin, 
     add_rows(call, &srq_maps[SRQ_MAPS - 1], rows, end - begin, state->frame->width);
 }
 
-/* Whether a step writes over its skip, which then is no argument of its own. */
-static int in_place(const struct srq_step *step) {
-    for (int i = 0; i < step->output_count; i++) {
-        if (srq_maps[step->outputs[i]].storage == srq_maps[step->skip].storage) return 1;
+/* One argument of a step that computes the rows ``begin`` to ``end`` of its grid. */
+static void add_argument(struct call *call, const struct state *state, const struct srq_step *step,
+                         const struct srq_argument *argument, int begin, int end) {
+    if (argument->kind == SRQ_CONSTANT) {
+        add_tensor(call, &state->frame->constants[argument->index]);
+        return;
     }
-    return 0;
+    int ratio = srq_ratio(&state->walk, step, argument->index);
+    if (argument->index == 0) {
+        add_input(call, state, begin * ratio, end * ratio);
+    } else if (argument->index == SRQ_MAPS - 1) {
+        add_output(call, state, begin * ratio, end * ratio);
+    } else {
+        add_map(call, state, argument->index, begin * ratio, end * ratio);
+    }
 }
 
 static int call_kernel(const struct state *state, const struct srq_step *step, int begin, int end) {
     struct call call;
     struct srq_value nothing = {0};
-    int first = begin * step->shuffle, last = end * step->shuffle, writes_result = step->outputs[0] == SRQ_MAPS - 1;
     call.count = 0;
-    if (step->source == 0) {
-        add_input(&call, state, begin, end);
-    } else {
-        add_map(&call, state, step->source, begin, end);
-    }
-    for (int i = 0; i < step->constants; i++) add_tensor(&call, &state->frame->constants[step->first_constant + i]);
-    if (step->skip >= 0 && !in_place(step)) add_map(&call, state, step->skip, first, last);
-    if (writes_result) {
-        add_output(&call, state, first, last);
-    } else {
-        for (int i = 0; i < step->output_count; i++) add_map(&call, state, step->outputs[i], first, last);
-    }
+    for (int i = 0; i < step->argument_count; i++) add_argument(&call, state, step, &step->arguments[i], begin, end);
     if (step->kernel(NULL, call.arguments, call.count, &nothing) != 0) return -1;
-    if (writes_result && !srq_is_compact(state->result)) {
-        srq_store_rows(state->result, state->frame->output, first, last - first, state->source, srq_scale());
+    for (int i = 0; i < step->output_count; i++) {
+        if (step->outputs[i] != SRQ_MAPS - 1 || srq_is_compact(state->result)) continue;
+        int ratio = srq_ratio(&state->walk, step, SRQ_MAPS - 1);
+        srq_store_rows(state->result, state->frame->output, begin * ratio, (end - begin) * ratio, state->source);
     }
     return 0;
 }

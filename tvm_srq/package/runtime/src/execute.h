@@ -10,7 +10,7 @@ struct srq_frame {
     struct srq_layout layout;
     int width, height;
     unsigned char *block;         /* of the layout */
-    unsigned char *input, *output; /* compact RGB rows of one call, for pictures that kernels cannot take as they are */
+    unsigned char *input, *output; /* compact rows of one call, for pictures that kernels cannot take as they are */
     const struct srq_tensor *constants;
 };
 

@@ -15,14 +15,27 @@ static void find_spans(struct srq_placement *placements, int width) {
     }
     for (int index = 0; index < SRQ_STEPS; index++) {
         const struct srq_step *step = &srq_steps[index];
-        widen_span(placements, step->source, index);
-        if (step->skip >= 0) widen_span(placements, step->skip, index);
+        for (int i = 0; i < step->read_count; i++) widen_span(placements, step->reads[i].map, index);
         for (int i = 0; i < step->output_count; i++) widen_span(placements, step->outputs[i], index);
     }
     for (int i = SRQ_MAPS - 2; i > 0; i--) {
         struct srq_placement *placement = &placements[srq_maps[i].storage];
         placement->map = i;
-        placement->row_bytes = ((int64_t)width * srq_maps[i].scale + 2 * srq_maps[i].halo) * srq_pixel_bytes(&srq_maps[i]);
+        placement->row_bytes = ((int64_t)srq_size(&srq_maps[i], width) + 2 * srq_maps[i].halo) * srq_pixel_bytes(&srq_maps[i]);
+    }
+}
+
+/* Widen the rows of the pictures that one call reads or writes by those of a step in this pass. */
+static void count_picture_rows(struct srq_layout *layout, const struct srq_walk *walk, int index) {
+    const struct srq_step *step = &srq_steps[index];
+    int count = walk->end[index] - walk->begin[index];
+    for (int i = 0; i < step->read_count; i++) {
+        if (step->reads[i].map != 0) continue;
+        layout->input_rows = srq_max(layout->input_rows, count * srq_ratio(walk, step, 0));
+    }
+    for (int i = 0; i < step->output_count; i++) {
+        if (step->outputs[i] != SRQ_MAPS - 1) continue;
+        layout->output_rows = srq_max(layout->output_rows, count * srq_ratio(walk, step, SRQ_MAPS - 1));
     }
 }
 
@@ -46,12 +59,7 @@ static void find_rows(struct srq_layout *layout, int width, int height) {
         for (int s = 0; s < SRQ_STORAGES && !srq_walk_ends(&walk); s++) {
             layout->placements[s].carried = srq_max(layout->placements[s].carried, held[s] - needed[s]);
         }
-        for (int index = walk.first; index < walk.last; index++) {
-            int count = walk.end[index] - walk.begin[index];
-            if (srq_steps[index].source == 0) layout->input_rows = srq_max(layout->input_rows, count);
-            if (srq_steps[index].outputs[0] != SRQ_MAPS - 1) continue;
-            layout->output_rows = srq_max(layout->output_rows, count * srq_steps[index].shuffle);
-        }
+        for (int index = walk.first; index < walk.last; index++) count_picture_rows(layout, &walk, index);
         memcpy(base, needed, sizeof base);
     }
 }

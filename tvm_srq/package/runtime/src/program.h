@@ -8,25 +8,47 @@
 #include "ffi.h"
 #include "network.h" /* SRQ_MAPS, SRQ_STEPS and other numbers */
 
-enum { SRQ_ALIGNMENT = 64, SRQ_DIMENSIONS = 8, SRQ_OUTPUTS = 2, SRQ_SIDE = 6 };
+enum { SRQ_ALIGNMENT = 64, SRQ_DIMENSIONS = 8, SRQ_SIDE = 6 };
 
-/* A tensor between kernels: scale * height rows of scale * width pixels, and ``halo`` rows and columns around them. Map 0 is
- * the picture that comes in, the last map the one that goes out. */
+/* n -> (n * multiply + add) / divide */
+struct srq_linear {
+    int multiply, add, divide;
+};
+
+/* A tensor between kernels, with ``halo`` rows and columns around. Map 0 is the picture that comes in, the last map the one that
+ * goes out. */
 struct srq_map {
-    int scale, channels, halo;
-    int storage; /* maps with the same number share memory, each later one written over the one before */
+    const struct srq_linear *extent; /* its rows (columns) from the picture's: one after another; NULL if none */
+    int extents;
+    int scale; /* times the picture's rows and columns; 0 if it has no such multiple */
+    int channels, halo;
+    int storage; /* maps with the same number share memory: a later one is written over an earlier, or each is a part of it */
     struct srq_type type;
     int outside_bytes; /* whose repetition makes every pixel of the halo; NULL without one */
     const unsigned char *outside;
 };
 
+/* What a kernel is given, by index. */
+struct srq_argument {
+    enum { SRQ_FEATURE_MAP, SRQ_CONSTANT } kind;
+    int index;
+};
+
+/* A map that a step needs, and how many rows it reads above and below its own place. */
+struct srq_read {
+    int map, reach;
+};
+
+/* Its rows are counted on a grid: those of the smallest of its maps. */
 struct srq_step {
     srq_kernel *kernel;
-    int first_constant, constants;
-    int source, skip; /* maps that are read; skip -1: none */
-    int outputs[SRQ_OUTPUTS], output_count;
-    int reach;   /* rows above and below a row that it reads */
-    int shuffle; /* rows of the outputs for one row of the source */
+    const struct srq_argument *arguments; /* in the order of the kernel's parameters */
+    int argument_count;
+    const struct srq_read *reads; /* also what is no argument: the map it writes over, all parts of one that it reads */
+    int read_count;
+    const int *outputs;
+    int output_count;
+    int scale; /* rows of its grid for each row of the picture; 1 where the network is not executed in strips */
 };
 
 /* How srq_constant_data holds a constant. */
@@ -64,6 +86,17 @@ extern const unsigned char srq_constant_data[];
 static inline int srq_pixel_bytes(const struct srq_map *map) { return map->channels * map->type.bits / 8; }
 
 static inline int srq_scale(void) { return srq_maps[SRQ_MAPS - 1].scale; }
+
+static inline int srq_channels(void) { return srq_maps[0].channels; }
+
+/* Rows (columns) of a map for a picture of ``picture``. */
+static inline int srq_size(const struct srq_map *map, int picture) {
+    int64_t size = picture;
+    for (int i = 0; i < map->extents; i++) {
+        size = (size * map->extent[i].multiply + map->extent[i].add) / map->extent[i].divide;
+    }
+    return (int)size;
+}
 
 static inline int64_t srq_aligned(int64_t size) { return (size + SRQ_ALIGNMENT - 1) / SRQ_ALIGNMENT * SRQ_ALIGNMENT; }
 

@@ -21,12 +21,14 @@ static int fail(tvm_srq *session, const char *format, ...) {
 
 int tvm_srq_scale(void) { return srq_scale(); }
 
+int tvm_srq_channels(void) { return srq_channels(); }
+
 const char *tvm_srq_error(const tvm_srq *session) {
     return session ? session->error : "there is no session: tvm_srq_open found no memory for it";
 }
 
 static int within_limits(int width, int height) {
-    return width >= 1 && height >= 1 && width <= TVM_SRQ_MAX_SIDE && height <= TVM_SRQ_MAX_SIDE;
+    return width >= SRQ_SMALLEST && height >= SRQ_SMALLEST && width <= TVM_SRQ_MAX_SIDE && height <= TVM_SRQ_MAX_SIDE;
 }
 
 static int thread_count(int threads) {
@@ -41,7 +43,7 @@ struct parts {
 
 static struct parts parts_of(const struct srq_layout *layout, int width, int threads) {
     struct parts parts;
-    int64_t row = 3 * (int64_t)width;
+    int64_t row = srq_channels() * (int64_t)width;
     parts.workspace = srq_expanded_size();
     parts.maps = parts.workspace + (int64_t)threads * SRQ_WORKSPACE;
     parts.input = parts.maps + layout->size;
@@ -87,7 +89,8 @@ int tvm_srq_prepare(tvm_srq *session, int width, int height) {
     struct srq_frame *frame = &session->frame;
     session->error[0] = '\0';
     if (!within_limits(width, height)) {
-        return fail(session, "a picture of %d x %d pixels is not within 1 .. %d", width, height, TVM_SRQ_MAX_SIDE);
+        return fail(session, "a picture of %d x %d pixels is not within %d .. %d", width, height, SRQ_SMALLEST,
+                    TVM_SRQ_MAX_SIDE);
     }
     if (session->capacity > 0 && frame->width == width && frame->height == height) return 0;
     srq_plan_memory(&frame->layout, width, height);
@@ -106,7 +109,10 @@ int tvm_srq_prepare(tvm_srq *session, int width, int height) {
 
 static int check_picture(tvm_srq *session, const tvm_srq_picture *picture, const char *name) {
     if (picture == NULL || picture->data == NULL) return fail(session, "the %s picture is NULL", name);
-    if (picture->format != TVM_SRQ_RGB888 && picture->format != TVM_SRQ_RGBA8888) {
+    if (srq_channels() == 1 && picture->format != TVM_SRQ_GREY8) {
+        return fail(session, "the %s picture's format is %d, and this network takes GREY8 alone", name, (int)picture->format);
+    }
+    if (srq_channels() == 3 && picture->format != TVM_SRQ_RGB888 && picture->format != TVM_SRQ_RGBA8888) {
         return fail(session, "the %s picture's format is %d, neither RGB888 nor RGBA8888", name, (int)picture->format);
     }
     if (picture->stride < (ptrdiff_t)picture->width * (ptrdiff_t)picture->format) {

@@ -16,7 +16,10 @@ void srq_walk_start(struct srq_walk *walk, int width, int height) {
     walk->width = width;
     walk->height = height;
     walk->group = SRQ_GROUPS;
-    for (int group = 0; group < SRQ_GROUPS; group++) walk->rows[group] = strip_rows(pixels[group], width, height);
+    for (int group = 0; group < SRQ_GROUPS; group++) {
+        walk->rows[group] = SRQ_IN_STRIPS ? strip_rows(pixels[group], width, height) : height;
+    }
+    for (int i = 0; i < SRQ_MAPS; i++) walk->total[i] = srq_size(&srq_maps[i], height);
 }
 
 void srq_group_steps(int group, int *first, int *last) {
@@ -25,13 +28,30 @@ void srq_group_steps(int group, int *first, int *last) {
     *last = bounds[group + 1];
 }
 
-int srq_walk_ends(const struct srq_walk *walk) { return walk->done[SRQ_MAPS - 1] == srq_scale() * walk->height; }
+int srq_walk_ends(const struct srq_walk *walk) { return walk->done[SRQ_MAPS - 1] == walk->total[SRQ_MAPS - 1]; }
 
-/* Rows of a step's grid, from the top, whose inputs exist. */
+int srq_ratio(const struct srq_walk *walk, const struct srq_step *step, int map) {
+    return SRQ_IN_STRIPS ? srq_maps[map].scale / step->scale : walk->total[map];
+}
+
+/* Rows of a step's grid. */
+static int total_rows(const struct srq_walk *walk, const struct srq_step *step) {
+    return SRQ_IN_STRIPS ? step->scale * walk->height : 1;
+}
+
+/* The next row of a step's grid. */
+static int next_row(const struct srq_walk *walk, const struct srq_step *step) {
+    return walk->done[step->outputs[0]] / srq_ratio(walk, step, step->outputs[0]);
+}
+
+/* Rows of a step's grid, from the top, for which all that it reads exists; less than 0 may mean none. */
 static int available_rows(const struct srq_walk *walk, const struct srq_step *step) {
-    int total = srq_maps[step->source].scale * walk->height, done = walk->done[step->source];
-    int rows = done == total ? total : done - step->reach;
-    return step->skip < 0 ? rows : srq_min(rows, walk->done[step->skip] / step->shuffle);
+    int rows = total_rows(walk, step);
+    for (int i = 0; i < step->read_count; i++) {
+        int map = step->reads[i].map, done = walk->done[map];
+        if (done < walk->total[map]) rows = srq_min(rows, (done - step->reads[i].reach) / srq_ratio(walk, step, map));
+    }
+    return rows;
 }
 
 /* Let every step of the group compute what it can, within the group's rows. */
@@ -40,16 +60,17 @@ static int advance(struct srq_walk *walk) {
     srq_group_steps(walk->group, &walk->first, &walk->last);
     for (int index = walk->first; index < walk->last; index++) {
         const struct srq_step *step = &srq_steps[index];
-        int scale = srq_maps[step->source].scale;
-        int begin = walk->done[step->outputs[0]] / step->shuffle;
-        int end = srq_min(available_rows(walk, step), begin + walk->rows[walk->group] * scale);
-        if (end < scale * walk->height && end > begin) end -= (end - begin) % 2; /* kernels work on pairs of rows */
+        int begin = next_row(walk, step);
+        int end = srq_min(available_rows(walk, step), begin + walk->rows[walk->group] * step->scale);
+        if (end < total_rows(walk, step) && end > begin) end -= (end - begin) % 2; /* kernels work on pairs of rows */
         end = srq_max(end, begin);
         walk->begin[index] = begin;
         walk->end[index] = end;
         if (end == begin) continue;
         any = 1;
-        for (int i = 0; i < step->output_count; i++) walk->done[step->outputs[i]] = end * step->shuffle;
+        for (int i = 0; i < step->output_count; i++) {
+            walk->done[step->outputs[i]] = end * srq_ratio(walk, step, step->outputs[i]);
+        }
     }
     return any;
 }
@@ -72,17 +93,20 @@ static void most_rows(const struct srq_walk *walk, int rows[SRQ_STORAGES]) {
     for (int i = 0; i < SRQ_MAPS; i++) rows[srq_maps[i].storage] = srq_max(rows[srq_maps[i].storage], walk->done[i]);
 }
 
+/* Note that a map is used from row ``begin`` of a step's grid on. */
+static void need(const struct srq_walk *walk, const struct srq_step *step, int map, int begin, int needed[SRQ_STORAGES]) {
+    int row = begin * srq_ratio(walk, step, map) - srq_maps[map].halo, storage = srq_maps[map].storage;
+    needed[storage] = srq_min(needed[storage], row);
+}
+
 void srq_needed_rows(const struct srq_walk *walk, int needed[SRQ_STORAGES]) {
     most_rows(walk, needed);
     for (int index = 0; index < SRQ_STEPS; index++) {
         const struct srq_step *step = &srq_steps[index];
-        const struct srq_map *source = &srq_maps[step->source];
-        int next = walk->done[step->outputs[0]] / step->shuffle;
-        if (next == source->scale * walk->height) continue;
-        needed[source->storage] = srq_min(needed[source->storage], next - source->halo);
-        if (step->skip < 0) continue;
-        int skip = srq_maps[step->skip].storage;
-        needed[skip] = srq_min(needed[skip], next * step->shuffle);
+        int begin = next_row(walk, step);
+        if (begin == total_rows(walk, step)) continue;
+        for (int i = 0; i < step->read_count; i++) need(walk, step, step->reads[i].map, begin, needed);
+        for (int i = 0; i < step->output_count; i++) need(walk, step, step->outputs[i], begin, needed);
     }
 }
 
@@ -93,6 +117,6 @@ void srq_held_rows(const struct srq_walk *walk, int held[SRQ_STORAGES]) {
         const struct srq_map *map = &srq_maps[i];
         if (seen[map->storage]) continue;
         seen[map->storage] = 1;
-        if (held[map->storage] == map->scale * walk->height) held[map->storage] += map->halo;
+        if (held[map->storage] == walk->total[i]) held[map->storage] += map->halo;
     }
 }
