@@ -21,7 +21,7 @@ def fitted(graph: Graph, batches: list[torch.Tensor]) -> GraphSpec:
         weight = graph.parameter(node, "weight")
         scale = (np.maximum(np.abs(weight).max((1, 2, 3)), 1e-12) / 127).astype(np.float32)
         codes = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
-        exact = picture_map(graph, node.inputs[0], graph.picture.white) is not None
+        exact = picture_map(graph, node.inputs[0]) is not None
         layers[node.name] = LayerSpec(codes, scale, 8, None if exact else quantizer_of(*ranges[node.name]))
     steps = stream_steps(graph, largest)
     return GraphSpec(graph, layers, steps, function_tables(graph, steps))

@@ -18,6 +18,20 @@ def evenly(paths: list[Path], count: int) -> list[Path]:
     return [paths[i] for i in index]
 
 
+def require_picture(picture: NDArray[np.uint8], channels: int, smallest: int) -> None:
+    """Whether a network of ``channels`` that works from ``smallest`` rows and columns on takes an (H, W, C) picture.
+
+    Raises:
+        UserError: the picture is smaller than the network works on, or has other channels.
+    """
+    height, width, found = picture.shape
+    if found != channels:
+        kinds = {1: "grey pictures (1 channel)", 3: "RGB pictures (3 channels)"}
+        raise UserError(f"the network reads {kinds[channels]}, not ones of {found} channels")
+    if min(height, width) < smallest:
+        raise UserError(f"the network works on pictures of {smallest}x{smallest} pixels or more, not {height}x{width}")
+
+
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """Read a picture as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tvm_srq.errors import UserError
+from tvm_srq.data.pictures import require_picture
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
 
@@ -18,9 +18,5 @@ class GraphRunner:
     @torch.no_grad()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Raises UserError for a picture that the network does not take."""
-        channels, smallest = self.graph.picture.channels, self.graph.smallest
-        if picture.shape[2] != channels:
-            raise UserError(f"this network takes pictures of {channels} channels, not {picture.shape[2]}")
-        if min(picture.shape[:2]) < smallest:
-            raise UserError(f"this network takes pictures of {smallest} x {smallest} pixels or more")
+        require_picture(picture, self.graph.picture.channels, self.graph.smallest)
         return to_picture(self.network(as_batch(picture, self.graph)), self.graph)[0].permute(1, 2, 0).contiguous().numpy()

@@ -55,6 +55,11 @@ class PictureFormat:
     assumed: str = ""
 
     @property
+    def pixel(self) -> float:
+        """The network's input for a pixel of 1, a float32 value."""
+        return float(np.float32(self.white / 255.0))
+
+    @property
     def grey_level(self) -> float:
         """What one of 255 grey levels is in the network's output."""
         return (self.output_range[1] - self.output_range[0]) / 255.0

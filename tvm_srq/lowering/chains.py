@@ -96,12 +96,12 @@ def scaled(graph: Graph, chain: Chain, reader: Node) -> Chain | None:
     return chain.behind(reader, affines=(*chain.affines, this))
 
 
-def picture_map(graph: Graph, name: str, white: float) -> Affine | None:
+def picture_map(graph: Graph, name: str) -> Affine | None:
     """The affine map from pixels (0..255) to a value that is the picture scaled and shifted, or None if it is anything else."""
     if name == PICTURE:
-        return Affine.of(float(np.float32(white / 255.0)), 0.0, graph.picture.channels)
+        return Affine.of(graph.picture.pixel, 0.0, graph.picture.channels)
     node = graph.node(name)
     if node.operator != "affine":
         return None
-    inner = picture_map(graph, node.inputs[0], white)
+    inner = picture_map(graph, node.inputs[0])
     return None if inner is None else inner.then(cast(affine.Affine, OPERATORS["affine"]).map(node, graph))

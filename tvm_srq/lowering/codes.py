@@ -33,6 +33,16 @@ class Form:
         q = self.quantizer
         return q.low, q.levels.tobytes(), self.steps.tobytes(), self.zero_point.tobytes()
 
+    @property
+    def outside(self) -> NDArray[np.int16]:
+        """(C,) codes of a real zero."""
+        return self.zero_point if len(self.zero_point) else np.zeros(len(self.steps), np.int16)
+
+
+def range_of(forms: list[Form]) -> tuple[int, int]:
+    """Smallest and largest decoded code of several forms."""
+    return min(int(form.quantizer.levels.min()) for form in forms), max(int(form.quantizer.levels.max()) for form in forms)
+
 
 def form_of(layer: LayerSpec, first: int, channels: int) -> Form:
     """The form that a layer reads channels ``first`` to ``first + channels`` of its input in."""
@@ -59,6 +69,11 @@ class CodeNeeds:
     maps: list[tuple[tuple[str, tuple], ...]] = field(default_factory=list)
     map_of: dict[str, int] = field(default_factory=dict)
 
+    def range_of(self, place: int) -> tuple[int, int]:
+        """Smallest and largest decoded code in all parts of a map."""
+        forms = {(value, form.key): form for value, all_forms in self.forms.items() for form in all_forms}
+        return range_of([forms[part] for part in self.maps[place]])
+
     def places(self, value: str, form: Form) -> list[int]:
         """Numbers of the maps that a value's form is a part of."""
         return [number for number, parts in enumerate(self.maps) if (value, form.key) in parts]
@@ -68,7 +83,7 @@ def find_code_needs(graph: Graph, spec: GraphSpec) -> CodeNeeds:
     """Walk the convolutions in order; maps are shared by convolutions that read the same first parts."""
     needs = CodeNeeds()
     for node in graph.convolutions():
-        if picture_map(graph, node.inputs[0], graph.picture.white) is None or spec.layers[node.name].input is not None:
+        if picture_map(graph, node.inputs[0]) is None or spec.layers[node.name].input is not None:
             needs.parts[node.name] = list(parts_of(graph, node, spec.layers[node.name]))
     for parts in needs.parts.values():
         for value, form in parts:

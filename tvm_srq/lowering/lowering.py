@@ -14,7 +14,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
 from tvm_srq.graph.graph import PICTURE, Node
 from tvm_srq.lowering.chains import Chain, find_chain, picture_map
-from tvm_srq.lowering.codes import Form, find_code_needs
+from tvm_srq.lowering.codes import Form, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
@@ -23,6 +23,8 @@ from tvm_srq.operators import OPERATORS
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
 from tvm_srq.steps.convolution import Convolution
 from tvm_srq.steps.step import Step
+
+OUTPUT = "picture:out"
 
 
 def lower(spec: GraphSpec) -> IntegerGraph:
@@ -65,7 +67,7 @@ class Lowering:
                 OPERATORS["convolution"].lower(node, self)
             elif node.name not in inside and self.is_computed(node):
                 OPERATORS[node.operator].lower(node, self)
-        if self.tensors.get("output") is None:
+        if OUTPUT not in self.tensors:
             self.finish_picture()
         return IntegerGraph(self.tensors, self.made_maps(), tuple(self.calls), self.graph.smallest)
 
@@ -91,7 +93,7 @@ class Lowering:
             and extents[other] == extents[addition.name]
             and channels[other] == channels[addition.name]
             and streams.get(other) == streams.get(addition.name)
-            and not (addition.name == self.output.result and self.output.added is not None)
+            and addition.name not in self.output.absorbed
         )
 
     def may_drop(self, clamp: Node) -> bool:
@@ -145,7 +147,7 @@ class Lowering:
     def stream(self, name: str) -> str:
         """The tensor of a value's stream."""
         if name == PICTURE and name not in self.streams:
-            factor = np.float64(np.float32(self.graph.picture.white / 255.0)) / self.step(PICTURE)
+            factor = self.graph.picture.pixel / self.step(PICTURE)
             channels = self.graph.picture.channels
             step = steps.PictureStream(np.full(channels, factor, np.float32), np.zeros(channels, np.int32))
             self.streams[name] = self.call(name, step, [PICTURE], "picture:stream", channels, Extent())
@@ -196,7 +198,6 @@ class Lowering:
         key = (value, form.key, place)
         if key in self.codes:
             return self.codes[key]
-        outside = form.zero_point if len(form.zero_point) else np.zeros(len(form.steps), np.int16)
         if value != PICTURE and self.graph.node(value).operator == "nearest":
             inner = self.graph.node(value).inputs[0]
             source = self.any_codes_of(inner, form)
@@ -205,7 +206,6 @@ class Lowering:
             source = self.stream(value)
             step = steps.Encode(stream_ratio(self.step(value), form), form.quantizer.low, form.quantizer.levels, form.zero_point)
         name = self.add_codes(value, form, place)
-        assert len(outside) == self.graph.channels[value]
         self.calls.append(IntegerCall(value, step, (source,), (name,)))
         return name
 
@@ -226,24 +226,18 @@ class Lowering:
         name = f"{value}:codes{place}"
         while name in self.tensors:
             name += "'"
-        outside = form.zero_point if len(form.zero_point) else np.zeros(len(form.steps), np.int16)
-        self.tensors[name] = IntegerTensor("codes", len(form.steps), self.graph.extents[value], f"map{place}", outside)
+        self.tensors[name] = IntegerTensor("codes", len(form.steps), self.graph.extents[value], f"map{place}", form.outside)
         self.codes[value, form.key, place] = name
         return name
 
     def made_maps(self) -> dict[str, CodeMap]:
         """Every map whose parts were made, with the range of its codes."""
         maps = {}
-        forms = {(value, form.key): form for value, all_forms in self.needs.forms.items() for form in all_forms}
         for place, parts in enumerate(self.needs.maps):
             if all((value, key, place) in self.codes for value, key in parts):
-                low, high = self.range_of([forms[part] for part in parts])
+                low, high = self.needs.range_of(place)
                 maps[f"map{place}"] = CodeMap(tuple(self.codes[value, key, place] for value, key in parts), low, high)
         return maps
-
-    def range_of(self, forms: list[Form]) -> tuple[int, int]:
-        """Smallest and largest decoded code of several forms."""
-        return min(int(form.quantizer.levels.min()) for form in forms), max(int(form.quantizer.levels.max()) for form in forms)
 
     # convolutions
 
@@ -255,13 +249,13 @@ class Lowering:
         behind = self.to_pixels(len(layer.weight)) if makes_picture else []
         reads_picture = node.name not in self.needs.parts
         if reads_picture:
-            pixels = picture_map(self.graph, node.inputs[0], self.graph.picture.white)
+            pixels = picture_map(self.graph, node.inputs[0])
             assert pixels is not None
             sums, inputs, ends = picture_sums(chain, layer, pixels, behind), [PICTURE], (0, 255)
         else:
             place, parts = self.needs.map_of[node.name], self.needs.parts[node.name]
             inputs = [self.codes_of(value, form, place) for value, form in parts]
-            sums, ends = code_sums(chain, layer, behind), self.range_of([form for _, form in parts])
+            sums, ends = code_sums(chain, layer, behind), range_of([form for _, form in parts])
         shared = dict(
             weight=sums.constants.weight, start=sums.constants.start, padding=sums.padding, groups=groups_of(chain),
             in_low=ends[0], in_high=ends[1], shuffle=chain.shuffle, bent=chain.slope is not None, reads_picture=reads_picture,
@@ -269,8 +263,8 @@ class Lowering:
         if makes_picture:
             positive, negative = sums.multipliers(1.0)
             step = Convolution(**shared, positive=positive, negative=negative, writes_picture=True)  # type: ignore[arg-type]
-            self.tensors["output"] = IntegerTensor("picture", self.graph.picture.channels, self.graph.extents[chain.end])
-            self.calls.append(IntegerCall(node.name, step, tuple(inputs), ("output",)))
+            self.tensors[OUTPUT] = IntegerTensor("picture", self.graph.picture.channels, self.graph.extents[chain.end])
+            self.calls.append(IntegerCall(node.name, step, tuple(inputs), (OUTPUT,)))
             return
         self.inner_convolution(chain, sums, shared, inputs)
 
@@ -295,7 +289,7 @@ class Lowering:
             outputs.append(value)
         if places:
             form, place = places[0]
-            low, high = self.map_range(place)
+            low, high = self.needs.range_of(place)
             ratio = np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), form)
             codes = dict(
                 levels=form.quantizer.levels, low=form.quantizer.low, zero_point=form.zero_point, out_low=low, out_high=high,
@@ -306,11 +300,6 @@ class Lowering:
         step = Convolution(**shared, **codes, positive=positive, negative=negative, adds_skip=chain.skip is not None,
                            writes_stream=writes_stream)  # fmt: skip
         self.calls.append(IntegerCall(chain.node.name, step, tuple(inputs), tuple(outputs)))
-
-    def map_range(self, place: int) -> tuple[int, int]:
-        """Range of the decoded codes in all of a map's parts."""
-        forms = {(value, form.key): form for value, all_forms in self.needs.forms.items() for form in all_forms}
-        return self.range_of([forms[part] for part in self.needs.maps[place]])
 
     # the picture that goes out
 
@@ -325,12 +314,11 @@ class Lowering:
         inputs, gain, factor = [self.stream(output.value)], 0, 1
         step = self.step(output.value)
         if output.added is not None:
-            exact = np.float64(np.float32(graph.picture.white / 255.0)) / step
-            gain, factor = int(np.rint(exact)), graph.extents[output.value].scale or 1
+            gain, factor = round(graph.picture.pixel / step), graph.extents[output.value].scale or 1
             inputs.append(PICTURE)
         to_pixels = reduce(Affine.then, self.to_pixels(graph.picture.channels), output.map)
         multiplier = to_pixels.multiplier * step
         offset = np.rint(to_pixels.offset / np.where(multiplier == 0, 1.0, multiplier))
         made = steps.ToPicture(multiplier.astype(np.float32), offset.astype(np.int32), output.shuffle, gain, factor)
-        self.tensors["output"] = IntegerTensor("picture", graph.picture.channels, graph.extents[graph.output])
-        self.calls.append(IntegerCall(graph.output, made, tuple(inputs), ("output",)))
+        self.tensors[OUTPUT] = IntegerTensor("picture", graph.picture.channels, graph.extents[graph.output])
+        self.calls.append(IntegerCall(graph.output, made, tuple(inputs), (OUTPUT,)))

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tvm_srq.errors import UserError
+from tvm_srq.data.pictures import require_picture
 from tvm_srq.lowering.integer_graph import PICTURE, IntegerCall, IntegerGraph
 from tvm_srq.lowering.lowering import lower
 from tvm_srq.lowering.spec import GraphSpec
@@ -27,8 +27,12 @@ class IntegerReference:
 
     @torch.no_grad()
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8."""
-        require_size(picture.shape[:2], self.program.smallest)
+        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8.
+
+        Raises:
+            UserError: the network does not take such pictures.
+        """
+        require_picture(picture, self.channels, self.program.smallest)
         values = {PICTURE: torch.tensor(picture).permute(2, 0, 1).to(torch.int32)}
         for index, call in enumerate(self.program.calls):
             values |= self.run_call(call, values, picture.shape[:2])
@@ -43,9 +47,3 @@ class IntegerReference:
             return dict(zip(call.outputs, call.step.run_all(inputs), strict=True))
         extent = self.program.tensors[call.outputs[0]].extent
         return {call.outputs[0]: call.step.run(inputs, (extent(size[0]), extent(size[1])))}
-
-
-def require_size(size: tuple[int, ...], smallest: int) -> None:
-    """Raises UserError for a picture that is smaller than a network takes."""
-    if min(size) < smallest:
-        raise UserError(f"this network needs pictures of {smallest} x {smallest} pixels or more, not {size[1]} x {size[0]}")

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.errors import UserError
+from tvm_srq.data.pictures import require_picture
 
 StateDict = Mapping[str, Tensor]
 Config = dict[str, Any]
@@ -142,14 +142,7 @@ def as_batch(picture: NDArray[np.uint8], network: Network) -> Tensor:
     Raises:
         UserError: the picture is smaller than the network works on, or has other channels.
     """
-    height, width, channels = picture.shape
-    if channels != network.channels:
-        kinds = {1: "grey pictures (1 channel)", 3: "RGB pictures (3 channels)"}
-        raise UserError(f"the network reads {kinds[network.channels]}, not ones of {channels} channels")
-    if min(height, width) < network.smallest:
-        raise UserError(
-            f"the network works on pictures of {network.smallest}x{network.smallest} pixels or more, not {height}x{width}"
-        )
+    require_picture(picture, network.channels, network.smallest)
     return torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
 
 

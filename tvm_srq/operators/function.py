@@ -15,6 +15,7 @@ from tvm_srq import steps
 from tvm_srq.errors import UserError
 from tvm_srq.operators.base import Operator, Size
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
+from tvm_srq.steps.lookup import ENTRIES
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -38,7 +39,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sqrt": lambda x: torch.sqrt(x.clamp(min=0)),
     "erf": torch.erf,
 }
-ENTRIES, STRIDE = 4096, 16  # stream values are looked up at every 16th
+STRIDE = 2**16 // ENTRIES  # stream values are looked up at every 16th
 
 
 class Function(Operator):

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-STREAM_MIN, STREAM_MAX = -32768, 32767
+from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
 
 
 def clip_stream(value: Tensor) -> Tensor:

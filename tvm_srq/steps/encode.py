@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tvm_srq.requantize import MAX_TABLE
 from tvm_srq.steps.arithmetic import by_channel, floats, integers, rescale
 from tvm_srq.steps.step import Step
 
-MAX_TABLE = 64  # levels that are not consecutive integers: kernels look them up in a table of so many
 MAX_LEVELS = 256
 
 

@@ -1,35 +1,13 @@
-"""The emulated GPU and the quantized default network, one for all tests."""
+"""The quantized default network, one for all tests."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cuda_emulator import Emulator, build_drivers
 from skimage import data as samples
 
 from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import write_picture
-
-
-@pytest.fixture(scope="session")
-def emulator_drivers(tmp_path_factory) -> Path:
-    """The folder of the emulator's libraries; without g++ the test is skipped, or fails where CI is set."""
-    if shutil.which("g++") is None:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report("the emulated GPU needs g++; install it (Debian: g++)")
-    folder = tmp_path_factory.mktemp("cuda_emulator")
-    build_drivers(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def emulator(emulator_drivers) -> Iterator[Emulator]:
-    emulator = Emulator(emulator_drivers)
-    yield emulator
-    emulator.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.normalize.any_size import for_any_size, without_unused
-from tvm_srq.graph.normalize.deviation import with_deviations
-from tvm_srq.graph.normalize.gates import with_whole_functions
 from tvm_srq.graph.sources.onnx.file import Model, Tensor, read_model
 from tvm_srq.graph.sources.onnx.handlers import HANDLERS
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, Uneven
@@ -70,7 +68,7 @@ def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxI
     builder = translation.builder
     graph = Graph(tuple(builder.nodes), builder.parameters, form, 1, 1, description)
     graph = without_unused(graph, output)
-    for run in (with_whole_functions, with_deviations, normalized, for_any_size):
+    for run in (normalized, for_any_size):
         graph = run(graph)
     graph = check(graph)
     graph = check(replace(graph, smallest=smallest_size(graph)))

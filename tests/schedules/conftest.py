@@ -1,21 +1,27 @@
-"""The emulated GPU."""
+"""The emulated GPU, one for all tests."""
 
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cuda_emulator import Emulator, build_drivers
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory) -> Iterator[Emulator]:
-    """One for all tests; without g++ the test is skipped, or fails where CI is set."""
+def emulator_drivers(tmp_path_factory) -> Path:
+    """The folder of the emulator's libraries; without g++ the test is skipped, or fails where CI is set."""
     if shutil.which("g++") is None:
         report = pytest.fail if os.environ.get("CI") else pytest.skip
         report("the emulated GPU needs g++; install it (Debian: g++)")
     folder = tmp_path_factory.mktemp("cuda_emulator")
     build_drivers(folder)
-    emulator = Emulator(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emulator(emulator_drivers) -> Iterator[Emulator]:
+    emulator = Emulator(emulator_drivers)
     yield emulator
     emulator.close()
