@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tvm_srq.graph.graph import Graph, Node
 from tvm_srq.graph.normalize.patterns import made_by, rewritten, scalars
-from tvm_srq.operators import OPERATORS
 
 
 def with_deviations(graph: Graph) -> Graph:
@@ -25,7 +22,7 @@ def variance(graph: Graph, node: Node) -> Node | None:
         negative = scalars(graph, other)
         mean = negative and made_by(graph, negative[2], "global_average")
         if negative and mean and negative[:2] == (-1.0, 0.0) and mean.inputs[0] == x:
-            return deviation_of(x)
+            return Node("", "global_deviation", (x,))
     return None
 
 
@@ -38,8 +35,3 @@ def root(graph: Graph, node: Node) -> Node | None:
 
 def is_root(node: Node) -> bool:
     return node.operator == "function" and node.attributes["function"] == "sqrt"
-
-
-def deviation_of(source: str) -> Node:
-    attributes: dict[str, Any] = {"correction": 0} if "correction" in OPERATORS["global_deviation"].attributes else {}
-    return Node("", "global_deviation", (source,), attributes)
