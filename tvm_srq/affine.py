@@ -41,3 +41,10 @@ def batch_norm_affine(gamma: NDArray, beta: NDArray, mean: NDArray, variance: ND
     gamma, beta, mean, variance = (np.asarray(v, np.float64) for v in (gamma, beta, mean, variance))
     multiplier = gamma / np.sqrt(variance + epsilon)
     return Affine(multiplier, beta - mean * multiplier)
+
+
+def per_weight(values: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """One value per input channel as (O or 1, I / groups, 1, 1), to multiply weights of ``shape`` (O, I / groups, kh, kw)."""
+    groups = len(values) // shape[1]
+    by_output = np.repeat(values.reshape(groups, -1), shape[0] // groups if groups > 1 else 1, axis=0)
+    return by_output[:, :, None, None]

@@ -31,14 +31,14 @@ def quantize(
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
     """
-    from tvm_srq.models import load_checkpoint
+    from tvm_srq.networks import load_network
     from tvm_srq.quant.policy.presets import quantize_by_preset
     from tvm_srq.quant.training.resume import Progress
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
     progress = Progress(f"{output}.resume")
-    save_spec(quantize_by_preset(load_checkpoint(checkpoint, scale), calibration, preset, progress=progress, **settings), output)
+    save_spec(quantize_by_preset(load_network(checkpoint, scale), calibration, preset, progress=progress, **settings), output)
     progress.finish()
 
 
@@ -46,12 +46,12 @@ def analyze(
     checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path, scale: int | None = None
 ) -> str:
     """What a ``.srq`` costs its checkpoint, layer by layer: a table, and plots in the folder ``output``."""
-    from tvm_srq.models import load_checkpoint
+    from tvm_srq.networks import load_network
     from tvm_srq.quant.reports import analysis
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))
-    return analysis.table(analysis.analyze(load_checkpoint(checkpoint, scale), load_spec(spec_path), calibration, output))
+    return analysis.table(analysis.analyze(load_network(checkpoint, scale), load_spec(spec_path), calibration, output))
 
 
 def compile_network(
@@ -75,7 +75,6 @@ def compile_network(
     from tvm_srq.build import build_kernels
     from tvm_srq.frontend import import_network
     from tvm_srq.linking import Linking
-    from tvm_srq.models import network_from_spec
     from tvm_srq.spec_file import load_spec
     from tvm_srq.targets import preset
 
@@ -93,8 +92,8 @@ def compile_network(
     sequence = pipeline.passes(spec, chosen.layout, rules, chosen.store_picture)
     module = pipeline.run(import_network(spec), sequence, print_before, print_after)
     manifest = {
-        "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "family": spec.family, "config": spec.config,
-        "scale": network_from_spec(spec).scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
+        "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "network": spec.graph.description,
+        "scale": spec.graph.scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
         "workspace": measure_workspace(module),
     }  # fmt: skip
@@ -160,26 +159,18 @@ def load_upscaler(path: str | Path, threads: int | None = None, scale: int | Non
         session = Session(path, threads)
         return session, session.scale, f"compiled for {session.manifest['target']}"
     if path.suffix == ".srq":
-        from tvm_srq.quant.reference import IntegerReference
+        from tvm_srq.lowering.reference import IntegerReference
         from tvm_srq.quant.simulate import Simulation
         from tvm_srq.spec_file import load_spec
 
         spec = load_spec(path)
         runner = IntegerReference(spec) if spec.integer else Simulation(spec)
-        return runner, runner.network.scale, "integer reference" if spec.integer else "float simulation"
-    if path.suffix == ".onnx":
-        from tvm_srq.graph.float_runner import GraphRunner
-        from tvm_srq.graph.sources.onnx import graph_of_onnx
+        return runner, spec.graph.scale, "integer reference" if spec.integer else "float simulation"
+    from tvm_srq.graph.float_runner import GraphRunner
+    from tvm_srq.networks import load_graph
 
-        graph = graph_of_onnx(path)
-        if scale not in (None, graph.scale):
-            raise UserError(f"{path} has scale {graph.scale}, not {scale}")
-        return GraphRunner(graph), graph.scale, "PyTorch float32, from ONNX"
-    from tvm_srq.models import load_checkpoint
-    from tvm_srq.models.float_runner import FloatRunner
-
-    network = load_checkpoint(path, scale)
-    return FloatRunner(network), network.scale, "PyTorch float32"
+    graph = load_graph(path, scale)
+    return GraphRunner(graph), graph.scale, "PyTorch float32"
 
 
 def run(
@@ -252,7 +243,7 @@ def inspect(path: str | Path, scale: int | None = None) -> str:
 
         manifest, _, members = read_artifact(path)
         sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
-        lines = [f"{manifest['family']} {manifest['config']} for {manifest['target']}, {sizes}"]
+        lines = [f"{manifest['network']} for {manifest['target']}, {sizes}"]
         for row in manifest["kernels"]:
             why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
             lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
@@ -261,18 +252,13 @@ def inspect(path: str | Path, scale: int | None = None) -> str:
         from tvm_srq.spec_file import load_spec
 
         spec = load_spec(path)
-        lines = [f"{spec.family} {spec.config} quantized {spec.metadata}"]
+        lines = [f"{spec.graph.description}, x{spec.graph.scale}, quantized {spec.metadata}"]
         for name, layer in spec.layers.items():
             bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
             lines.append(f"  {name:24} {layer.weight.shape} {layer.weight_bits}-bit weights, {bits}")
         return "\n".join(lines)
-    if path.suffix == ".onnx":
-        from tvm_srq.graph.sources.onnx import graph_of_onnx
+    from tvm_srq.networks import load_graph
 
-        graph = graph_of_onnx(path)
-        assumed = f"; assumed: {graph.picture.assumed}" if graph.picture.assumed else ""
-        return f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations{assumed}"
-    from tvm_srq.models import load_checkpoint
-
-    network = load_checkpoint(path, scale)
-    return f"{network.family} {network.config}, {sum(p.numel() for p in network.parameters())} parameters, float32"
+    graph = load_graph(path, scale)
+    assumed = f"; assumed: {graph.picture.assumed}" if graph.picture.assumed else ""
+    return f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32{assumed}"

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.affine import Affine
-from tvm_srq.spec import per_weight
+from tvm_srq.affine import Affine, per_weight
 
 MAX_START = 2**23  # the accumulator's start value stays exact in float32 and far from int32 overflow
 STREAM_MIN, STREAM_MAX = -32768, 32767

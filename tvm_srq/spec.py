@@ -1,10 +1,14 @@
 """QuantSpec: a quantized network as data. The only thing that crosses from PyTorch to TVM."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tvm_srq.affine import per_weight
+from tvm_srq.graph.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,6 @@ class LayerSpec:
         weight_scale: (O,) float32; the real weight is ``weight * weight_scale / equalization[input channel]``.
         weight_bits: width the codes are packed to.
         input: quantizer of the input; None for the convolution that reads the picture, whose uint8 is exact.
-        stream_step: real value of one int16 step of the skip stream this layer's output lives in (its own value or
-            the sum it is added to), or None if the output is never an operand or a result of an addition.
         equalization: (input channels,) float32, positive, or None for all ones: the quantizer sees x[c] / equalization[c]
             and the weights carry the inverse, so that channels of very different ranges use all codes.
         correction: (O,) float32, real, added to the sum of products (before bias and batch norm), or None.
@@ -76,7 +78,6 @@ class LayerSpec:
     weight_scale: NDArray[np.float32]
     weight_bits: int
     input: GridQuantizer | FreeQuantizer | None
-    stream_step: float | None = None
     equalization: NDArray[np.float32] | None = None
     correction: NDArray[np.float32] | None = None
     weight_limit: int | None = None
@@ -102,32 +103,33 @@ class LayerSpec:
         return weight / per_weight(self.equalization, weight.shape)
 
 
-def per_weight(values: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """One value per input channel as (O or 1, I / groups, 1, 1), to multiply weights of ``shape`` (O, I / groups, kh, kw)."""
-    groups = len(values) // shape[1]
-    by_output = np.repeat(values.reshape(groups, -1), shape[0] // groups if groups > 1 else 1, axis=0)
-    return by_output[:, :, None, None]
-
-
 @dataclass(frozen=True)
 class QuantSpec:
     """A quantized network.
 
     Attributes:
-        family: network family (tvm_srq.models).
-        config: the family's constructor arguments.
-        layers: convolutions by module name, in execution order.
-        parameters: every other entry of the state dict (biases, batch norm, PReLU, mean shifts), float32.
+        graph: the network; of its convolutions' weights only the shapes count.
+        layers: by convolution node, in execution order.
+        streams: real value of one int16 step of every value's stream, by node (``PICTURE`` too), float32 values.
+        tables: of every node that is looked up, (4096,) int16: results by stream value (tvm_srq.operators.function).
         metadata: how it was made: method, bits, calibration, versions. JSON values.
     """
 
-    family: str
-    config: dict[str, Any]
+    graph: Graph
     layers: dict[str, LayerSpec]
-    parameters: dict[str, NDArray]
+    streams: dict[str, float]
+    tables: dict[str, NDArray[np.int16]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def integer(self) -> bool:
         """Whether it runs in integers (every quantizer lies on a grid); otherwise it can only be simulated."""
         return not any(isinstance(layer.input, FreeQuantizer) for layer in self.layers.values())
+
+    @cached_property
+    def dequantized(self) -> Graph:
+        """The graph with the weights that the codes stand for; the first application's where a convolution is applied again."""
+        weights: dict[str, NDArray] = {}
+        for node in self.graph.convolutions():
+            weights.setdefault(node.parameters["weight"], self.layers[node.name].real_weight)
+        return replace(self.graph, parameters={**self.graph.parameters, **weights})

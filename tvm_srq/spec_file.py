@@ -10,10 +10,13 @@ from safetensors import SafetensorError, safe_open
 
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_file
+from tvm_srq.graph.file import describe, graph_of
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
+from tvm_srq.spec_check import check_spec
 from tvm_srq.tensor_file import digest, save_tensors
 
-FORMAT = "srq-3"
+FORMAT = "srq-4"
+OPTIONAL_ARRAYS = ("equalization", "zero_point", "correction")
 
 
 def pack_codes(codes: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
@@ -35,34 +38,41 @@ def save_spec(spec: QuantSpec, path: str | Path) -> None:
     Raises:
         UserError: the folder is missing.
     """
-    tensors: dict[str, NDArray] = {f"parameters/{key}": np.ascontiguousarray(v) for key, v in spec.parameters.items()}
-    layers = []
-    for name, layer in spec.layers.items():
-        tensors[f"layers/{name}/weight"] = pack_codes(layer.weight, layer.weight_bits)
-        tensors[f"layers/{name}/scale"] = layer.weight_scale
-        description: dict[str, Any] = {
-            "name": name, "shape": layer.weight.shape, "bits": layer.weight_bits, "stream_step": layer.stream_step,
-        }
-        if layer.equalization is not None:
-            tensors[f"layers/{name}/equalization"] = layer.equalization
-        if layer.zero_point is not None:
-            tensors[f"layers/{name}/zero_point"] = layer.zero_point
-        if layer.correction is not None:
-            tensors[f"layers/{name}/correction"] = layer.correction
-        if layer.weight_limit is not None:
-            description["weight_limit"] = layer.weight_limit
-        if layer.winograd:
-            description["winograd"] = True
-        if isinstance(layer.input, GridQuantizer):
-            description["input"] = {"bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
-            tensors[f"layers/{name}/levels"] = layer.input.levels
-        elif isinstance(layer.input, FreeQuantizer):
-            description["input"] = {"bits": layer.input.bits}
-            tensors[f"layers/{name}/values"] = layer.input.values
-        layers.append(description)
-    header = json.dumps({"family": spec.family, "config": spec.config, "layers": layers, "metadata": spec.metadata})
+    weights = {node.parameters["weight"] for node in spec.graph.convolutions()}
+    arrays = {key: value for key, value in spec.graph.parameters.items() if key not in weights}
+    tensors: dict[str, NDArray] = {f"graph/{key}": np.ascontiguousarray(value) for key, value in arrays.items()}
+    tensors |= {f"tables/{name}": table for name, table in spec.tables.items()}
+    described = {
+        "graph": describe(spec.graph),
+        "layers": [describe_layer(name, layer, tensors) for name, layer in spec.layers.items()],
+        "streams": spec.streams,
+        "metadata": spec.metadata,
+    }
+    header = json.dumps(described)
     with replacing(path) as temporary:
         save_tensors(tensors, temporary, {"format": FORMAT, "spec": header, "sha256": digest(header, tensors)})
+
+
+def describe_layer(name: str, layer: LayerSpec, tensors: dict[str, NDArray]) -> dict[str, Any]:
+    """A layer as JSON values; its arrays are put into ``tensors``."""
+    tensors[f"layers/{name}/weight"] = pack_codes(layer.weight, layer.weight_bits)
+    tensors[f"layers/{name}/scale"] = layer.weight_scale
+    described: dict[str, Any] = {"name": name, "shape": layer.weight.shape, "bits": layer.weight_bits}
+    for key in OPTIONAL_ARRAYS:
+        value = getattr(layer, key)
+        if value is not None:
+            tensors[f"layers/{name}/{key}"] = value
+    if layer.weight_limit is not None:
+        described["weight_limit"] = layer.weight_limit
+    if layer.winograd:
+        described["winograd"] = True
+    if isinstance(layer.input, GridQuantizer):
+        described["input"] = {"bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
+        tensors[f"layers/{name}/levels"] = layer.input.levels
+    elif isinstance(layer.input, FreeQuantizer):
+        described["input"] = {"bits": layer.input.bits}
+        tensors[f"layers/{name}/values"] = layer.input.values
+    return described
 
 
 def load_spec(path: str | Path) -> QuantSpec:
@@ -86,20 +96,32 @@ def load_spec(path: str | Path) -> QuantSpec:
 
 
 def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
-    layers = {}
-    for description in header["layers"]:
-        name, bits = description["name"], description["bits"]
-        weight = unpack_codes(tensors[f"layers/{name}/weight"], bits, tuple(description["shape"]))
-        quantizer = quantizer_of(description.get("input"), name, tensors)
-        equalization, correction = (tensors.get(f"layers/{name}/{key}") for key in ("equalization", "correction"))
-        layers[name] = LayerSpec(
-            weight, tensors[f"layers/{name}/scale"], bits, quantizer, description["stream_step"], equalization, correction,
-            description.get("weight_limit"), tensors.get(f"layers/{name}/zero_point"),
-            description.get("winograd", False),
-        )  # fmt: skip
-    prefix = "parameters/"
-    parameters = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    return QuantSpec(header["family"], header["config"], layers, parameters, header["metadata"])
+    """The QuantSpec of a file's content.
+
+    Raises:
+        KeyError, TypeError, ValueError, UserError: it is none.
+    """
+    layers = {described["name"]: layer_of(described, tensors) for described in header["layers"]}
+    arrays = {key.removeprefix("graph/"): value for key, value in tensors.items() if key.startswith("graph/")}
+    for described in header["graph"]["nodes"]:
+        if described["operator"] == "convolution":  # of an applied again one, the first's weights
+            arrays.setdefault(described["parameters"]["weight"], layers[described["name"]].real_weight)
+    graph = graph_of(header["graph"], arrays)
+    streams = {str(name): float(step) for name, step in header["streams"].items()}
+    tables = {key.removeprefix("tables/"): value for key, value in tensors.items() if key.startswith("tables/")}
+    return check_spec(QuantSpec(graph, layers, streams, tables, header["metadata"]))
+
+
+def layer_of(described: dict[str, Any], tensors: dict[str, NDArray]) -> LayerSpec:
+    """The inverse of :func:`describe_layer`."""
+    name, bits = described["name"], described["bits"]
+    weight = unpack_codes(tensors[f"layers/{name}/weight"], bits, tuple(described["shape"]))
+    quantizer = quantizer_of(described.get("input"), name, tensors)
+    arrays = {key: tensors.get(f"layers/{name}/{key}") for key in OPTIONAL_ARRAYS}
+    return LayerSpec(
+        weight, tensors[f"layers/{name}/scale"], bits, quantizer, weight_limit=described.get("weight_limit"),
+        winograd=described.get("winograd", False), **arrays,
+    )  # fmt: skip
 
 
 def quantizer_of(

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tvm_srq.data.pictures import require_picture
 from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.operators import OPERATORS
 
@@ -19,7 +20,7 @@ class GraphNetwork(nn.Module):
     """Runs a graph: (N, channels, H, W) float32 as the network wants pictures -> (N, channels, scale * H, scale * W).
 
     Convolutions are submodules by their nodes' names, so that what quantizes can observe and replace them; the parameters of
-    all other nodes are buffers, ``/`` for ``.`` in their names.
+    all other nodes are buffers, ``/`` for ``.`` in their names. Nothing takes gradients until it is asked to.
     """
 
     def __init__(self, graph: Graph):
@@ -31,10 +32,11 @@ class GraphNetwork(nn.Module):
         for key in other_parameters(graph):
             self.register_buffer(key.replace(".", "/"), torch.tensor(graph.parameters[key]), persistent=True)
         self.last_use = last_uses(graph)
+        self.requires_grad_(False)
         self.eval()
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.advance({PICTURE: picture}, 0, len(self.graph.nodes))[self.graph.output]
+        return self.finish({PICTURE: picture}, 0)
 
     def advance(self, values: Values, start: int, stop: int) -> Values:
         """Run nodes ``start`` .. ``stop - 1``; ``values`` is left as it was.
@@ -50,15 +52,39 @@ class GraphNetwork(nn.Module):
                 del values[name]
         return values
 
+    def finish(self, values: Values, start: int) -> Tensor:
+        """The output, from the values that nodes from ``start`` on read."""
+        return self.advance(values, start, len(self.graph.nodes))[self.graph.output]
+
     def run_node(self, node: Node, values: Mapping[str, Tensor]) -> Tensor:
         """One node's result."""
         inputs = [values[name] for name in node.inputs]
         if node.operator == "convolution":
             return self.get_submodule(node.name)(inputs[0])
-        parameters = {role: self.get_buffer(key.replace(".", "/")) for role, key in node.parameters.items()}
+        parameters = {role: self.get_parameter_of(key) for role, key in node.parameters.items()}
         extent, picture = self.graph.extents[node.name], values[PICTURE]
         size = extent(picture.shape[2]), extent(picture.shape[3])
         return OPERATORS[node.operator].run(node, inputs, parameters, size)
+
+    def get_parameter_of(self, key: str) -> Tensor:
+        """A parameter of a node that is no convolution, by its key in the graph."""
+        value = getattr(self, key.replace(".", "/"))
+        assert isinstance(value, Tensor)
+        return value
+
+    def train_parameter(self, key: str) -> None:
+        """Let such a parameter take gradients."""
+        name = key.replace(".", "/")
+        if name in self._buffers:
+            value = self._buffers.pop(name)
+            assert value is not None
+            self.register_parameter(name, nn.Parameter(value))
+
+    def convolution(self, name: str) -> nn.Conv2d:
+        """A convolution by its node's name."""
+        module = self.get_submodule(name)
+        assert isinstance(module, nn.Conv2d)
+        return module
 
     # how pictures go in and come out, as the graph says
     @property
@@ -111,7 +137,12 @@ def last_uses(graph: Graph) -> list[list[str]]:
 
 
 def as_batch(picture: NDArray[np.uint8], graph: Graph) -> Tensor:
-    """(H, W, C) uint8 -> (1, C, H, W) float32 as the network wants it."""
+    """(H, W, C) uint8 -> (1, C, H, W) float32 as the network wants it.
+
+    Raises:
+        UserError: the picture is smaller than the network works on, or has other channels.
+    """
+    require_picture(picture, graph.picture.channels, graph.smallest)
     batch = torch.tensor(picture).permute(2, 0, 1)[None].float()
     return batch * (graph.picture.white / 255.0)
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from tvm_srq.errors import UserError
 from tvm_srq.models.base import Config, Family, Network, StateDict
 from tvm_srq.models.registry import families
 from tvm_srq.models.state_dict import read_state_dict, without_prefixes
-from tvm_srq.spec import QuantSpec
+
+
+class UnknownNetworkError(UserError):
+    """A checkpoint that no family recognises."""
 
 
 def load_checkpoint(path: str | Path, scale: int | None = None) -> Network:
@@ -21,7 +21,16 @@ def load_checkpoint(path: str | Path, scale: int | None = None) -> Network:
     Raises:
         UserError: as :func:`read_state_dict`, :func:`detect_network` and :func:`choose_scale`, or weights that do not fit.
     """
-    family, config, state = detect_network(read_state_dict(path), path)
+    return load_state(read_state_dict(path), path, scale)
+
+
+def load_state(state: StateDict, path: str | Path, scale: int | None = None) -> Network:
+    """The network of a checkpoint's state dict. Args and errors as :func:`load_checkpoint`.
+
+    Raises:
+        UnknownNetworkError: no family recognises it.
+    """
+    family, config, state = detect_network(state, path)
     network = build_network(family, choose_scale(config, scale, path), state, path)
     if scale not in (None, network.scale):
         raise UserError(f"checkpoint {path} is of scale {network.scale}, not {scale}; leave the scale out")
@@ -45,7 +54,7 @@ def detect_network(state: StateDict, path: str | Path) -> tuple[Family, Config, 
                 return family, config, candidate
     seen = ", ".join(list(state)[:6]) or "none"
     known = ", ".join(family.name for family in families())
-    raise UserError(
+    raise UnknownNetworkError(
         f"checkpoint {path} is of no known network: its keys begin with {seen}; networks known: {known}; "
         "see docs/add-a-network.md to add yours"
     )
@@ -92,18 +101,3 @@ def fill(family: Family, config: Config, state: StateDict, path: str | Path) -> 
         raise UserError(f"{looks} does not fit it at {lacking[:4]}")
     network.family, network.config = family.name, config
     return network.eval()
-
-
-def network_from_spec(spec: QuantSpec) -> Network:
-    """Rebuild a quantized network, its convolutions' weights dequantized to float32.
-
-    Raises:
-        UserError: the spec's family is unknown or its parameters do not fit.
-    """
-    family = next((family for family in families() if family.name == spec.family), None)
-    if family is None:
-        raise UserError(f"the .srq is of network family {spec.family}, which this version does not know; update tvm_srq")
-    state: dict[str, Tensor] = {name: torch.tensor(value) for name, value in spec.parameters.items()}
-    for name, layer in spec.layers.items():
-        state[f"{name}.weight"] = torch.tensor(layer.real_weight)
-    return fill(family, spec.config, state, "of the .srq")

@@ -41,7 +41,7 @@ def write_package(network: str | Path, folder: str | Path) -> None:
 
 def write_network(folder: Path, manifest: dict[str, Any], program: Program, kernels: bytes) -> None:
     """What differs from network to network."""
-    source = f"{manifest['family']} {manifest['config']} for {manifest['target']}"
+    source = f"{manifest['network']} for {manifest['target']}"
     stored = [store_constant(array) for array in program.constants]
     content, offsets = join_constants(stored)
     (folder / "src/network.h").write_text(network_header(program, manifest["workspace"], source))

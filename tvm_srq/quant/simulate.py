@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.models.float_runner import FloatRunner
-from tvm_srq.models.load import network_from_spec
+from tvm_srq.graph.float_runner import GraphRunner
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
 
@@ -24,20 +24,24 @@ def fake_quantize(
     return torch.tensor(quantizer.levels.astype(np.float32))[index - quantizer.low] * quantizer.step
 
 
-class Simulation:
-    """Runs a QuantSpec in floats: (H, W, 3) uint8 -> (scale * H, scale * W, 3) uint8. Not what any target computes."""
+def simulated(spec: QuantSpec) -> GraphNetwork:
+    """The network in floats, with the weights that the codes stand for and rounded inputs of its convolutions."""
+    network = GraphNetwork(spec.dequantized)
+    for name, layer in spec.layers.items():
+        convolution = network.convolution(name)
+        convolution.weight.data = torch.tensor(layer.real_weight)
+        if layer.input is not None:
+            convolution.register_forward_pre_hook(quantizing_hook(layer))
+        if layer.correction is not None:
+            convolution.register_forward_hook(correcting_hook(layer.correction))
+    return network
+
+
+class Simulation(GraphRunner):
+    """Runs a QuantSpec in floats: (H, W, C) uint8 -> (scale * H, scale * W, C) uint8. Not what any target computes."""
 
     def __init__(self, spec: QuantSpec):
-        self.network = network_from_spec(spec)
-        for name, layer in spec.layers.items():
-            if layer.input is not None:
-                hook = quantizing_hook(layer)
-                self.network.get_submodule(name).register_forward_pre_hook(hook)
-            if layer.correction is not None:
-                self.network.get_submodule(name).register_forward_hook(correcting_hook(layer.correction))
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return FloatRunner(self.network)(picture)
+        super().__init__(simulated(spec))
 
 
 def correcting_hook(correction: NDArray[np.float32]):  # noqa: ANN201 - torch's hook type

@@ -14,7 +14,8 @@ from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.requantize import code_steps, stream_ratios
-from tvm_srq.spec import per_weight
+from tvm_srq.affine import per_weight
+
 from tvm_srq.spec_file import load_spec, save_spec
 
 

@@ -18,6 +18,10 @@ from tvm_srq.graph.sources.multiple import PaddedToMultiple
 INSTALL = "pip install spandrel"
 
 
+class NotSupportedError(UserError):
+    """A network that spandrel does not know."""
+
+
 def graph_of_state(state: Mapping[str, Tensor]) -> Graph:
     """The graph of whatever network a state dict belongs to.
 
@@ -33,7 +37,7 @@ def graph_of_state(state: Mapping[str, Tensor]) -> Graph:
     try:
         descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(dict(state))
     except spandrel.UnsupportedModelError as unknown:
-        raise UserError("these weights belong to no network that spandrel knows") from unknown
+        raise NotSupportedError("these weights belong to no network that spandrel knows") from unknown
     return graph_of_descriptor(descriptor)
 
 

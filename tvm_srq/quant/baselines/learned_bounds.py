@@ -135,6 +135,6 @@ class LearnedConvolution(nn.Conv2d):
         codes = (self.weight / scale.reshape(-1, 1, 1, 1)).round().clamp(-largest, largest)
         quantizer = None if self.activation is None else self.activation.quantizer()
         return LayerSpec(
-            codes.numpy().astype(np.int8), scale.numpy(), self.precision.weight_bits, quantizer, before.stream_step,
+            codes.numpy().astype(np.int8), scale.numpy(), self.precision.weight_bits, quantizer,
             weight_limit=before.weight_limit,
         )  # fmt: skip

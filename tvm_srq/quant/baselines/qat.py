@@ -32,7 +32,8 @@ from tvm_srq.data.datasets import paired
 from tvm_srq.data.patches import Pair, draw_patches
 from tvm_srq.data.pictures import list_pictures
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.baselines.learned_bounds import LearnedConvolution
 from tvm_srq.quant.baselines.learned_range import FORMS
 from tvm_srq.quant.baselines.sensitivity_aware import learned_convolution, learned_network
 from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
@@ -68,7 +69,7 @@ RECENT = 20  # losses of the last steps are kept
 
 
 def train_aware(
-    network: Network, low_folder: str | Path, high_folder: str | Path, settings: Settings, form: str = "pams",
+    network: GraphNetwork, low_folder: str | Path, high_folder: str | Path, settings: Settings, form: str = "pams",
     schedule: AwareSchedule | None = None, seed: int = 0,
 ) -> QuantSpec:  # fmt: skip
     """Train a quantized network towards ground truth; repeatable bit for bit on one machine with one thread count.
@@ -87,15 +88,15 @@ def train_aware(
 
 
 def quantize_aware(
-    network: Network, low_folder: str | Path, high_folder: str | Path, bits: int, form: str = "pams", steps: int = 100
+    network: GraphNetwork, low_folder: str | Path, high_folder: str | Path, bits: int, form: str = "pams", steps: int = 100
 ) -> QuantSpec:
     """:func:`train_aware` for a table of methods: ``bits`` of weights and activations in the body, the paper's layer policy."""
     return train_aware(network, low_folder, high_folder, Settings(bits, bits), form, AwareSchedule(steps))
 
 
 def training(
-    network: Network, low_folder: str | Path, high_folder: str | Path, settings: Settings, form: str, schedule: AwareSchedule,
-    stops: Sequence[int], seed: int = 0,
+    network: GraphNetwork, low_folder: str | Path, high_folder: str | Path, settings: Settings, form: str,
+    schedule: AwareSchedule, stops: Sequence[int], seed: int = 0,
 ) -> Iterator[tuple[int, QuantSpec]]:  # fmt: skip
     """As :func:`train_aware`; yields what has been reached after each number of steps in ``stops`` (increasing, from 0 on)."""
     if form not in FORMS:
@@ -104,12 +105,9 @@ def training(
     settings = replace(settings, quantizer="minmax", grid="aligned", equalize=False, rounding="nearest")
     statistics = statistics_for(network, low_folder, settings)
     start = quantize_network(network, low_folder, settings, statistics)
-    student = learned_network(network, statistics.inputs, settings, FORMS[form])
-    for name, parameter in network.named_parameters():
-        student.get_parameter(name).requires_grad_(parameter.requires_grad)
-    for name in start.layers:
-        learned_convolution(student, name).convolve = conv2d
-    optimizer = torch.optim.Adam(parameter_groups(network, student, schedule))
+    student = learned_network(network, statistics.values, settings, FORMS[form])
+    let_all_train(student, start)
+    optimizer = torch.optim.Adam(parameter_groups(student, start, schedule))
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, schedule.halving, 0.5)
     random = np.random.default_rng(seed)
     losses: list[float] = []
@@ -140,24 +138,44 @@ def training_pairs(low_folder: str | Path, high_folder: str | Path, scale: int, 
     return found
 
 
-def parameter_groups(network: Network, student: Network, schedule: AwareSchedule) -> list[dict[str, Any]]:
+def let_all_train(student: GraphNetwork, start: QuantSpec) -> None:
+    """Gradients for weights, biases, slopes, and for the factors and offsets that batch norm left behind convolutions."""
+    graph = student.graph
+    for name in start.layers:
+        convolution = learned_convolution(student, name)
+        convolution.convolve = conv2d
+        for parameter in (convolution.weight, convolution.bias):
+            if parameter is not None:
+                parameter.requires_grad_(True)
+    for node in graph.nodes:
+        behind = node.inputs[0] in start.layers
+        by_channel = node.operator == "affine" and len(graph.parameters[node.parameters["multiplier"]]) > 1
+        if node.operator == "prelu" or (behind and by_channel):
+            for key in node.parameters.values():
+                student.train_parameter(key)
+
+
+def parameter_groups(student: GraphNetwork, start: QuantSpec, schedule: AwareSchedule) -> list[dict[str, Any]]:
     """What the network has, each at its own rate, and the bounds that quantizing it added."""
-    known = {name for name, _ in network.named_parameters()}
+    bounds = [p for name in start.layers for p in bounds_of(learned_convolution(student, name)) if p.requires_grad]
+    added = {id(parameter) for parameter in bounds}
     groups: list[dict[str, Any]] = []
-    bounds: list[nn.Parameter] = []
-    for name, parameter in student.named_parameters():
-        if parameter.requires_grad and name in known:
+    for parameter in student.parameters():
+        if parameter.requires_grad and id(parameter) not in added:
             magnitude = float(parameter.detach().square().mean().sqrt()) or USUAL
             groups.append({"params": [parameter], "lr": schedule.rate * magnitude / USUAL})
-        elif parameter.requires_grad:
-            bounds.append(parameter)
     return [*groups, {"params": bounds, "lr": schedule.bound_rate}]
 
 
-def step(student: Network, low: NDArray[np.uint8], high: NDArray[np.uint8], optimizer: torch.optim.Optimizer) -> float:
+def bounds_of(convolution: LearnedConvolution) -> list[nn.Parameter]:
+    return [convolution.bound, *([] if convolution.activation is None else convolution.activation.parameters())]
+
+
+def step(student: GraphNetwork, low: NDArray[np.uint8], high: NDArray[np.uint8], optimizer: torch.optim.Optimizer) -> float:
     """One optimizer step on (N, H, W, 3) patches; the loss before it, in grey levels of 0..255."""
-    black, white = student.output_range
-    made = student(as_tensor(low) * (student.pixel_range / 255.0))
+    picture = student.graph.picture
+    black, white = picture.output_range
+    made = student(as_tensor(low) * (picture.white / 255.0))
     loss = ((made - black) * (255.0 / (white - black)) - as_tensor(high)).abs().mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -171,9 +189,16 @@ def as_tensor(pictures: NDArray[np.uint8]) -> Tensor:
 
 
 @torch.no_grad()
-def learned_spec(student: Network, start: QuantSpec, about: dict[str, Any]) -> QuantSpec:
-    """The QuantSpec that a student stands for; ``start`` gives stream steps, ``about`` is added to the metadata."""
+def learned_spec(student: GraphNetwork, start: QuantSpec, about: dict[str, Any]) -> QuantSpec:
+    """The QuantSpec that a student stands for; ``start`` gives streams, ``about`` is added to the metadata."""
     layers = {name: learned_convolution(student, name).layer(layer) for name, layer in start.layers.items()}
-    state = student.state_dict()
-    parameters = {name: state[name].numpy().astype(np.float32, copy=True) for name in start.parameters}
-    return replace(start, layers=layers, parameters=parameters, metadata={**start.metadata, **about})
+    graph, learned = start.graph, {}
+    for node in graph.nodes:
+        if node.name in layers and "bias" in node.parameters:
+            bias = learned_convolution(student, node.name).bias
+            assert bias is not None
+            learned[node.parameters["bias"]] = bias.numpy().copy()
+        elif node.name not in layers:
+            learned |= {key: student.get_parameter_of(key).numpy().copy() for key in node.parameters.values()}
+    graph = replace(graph, parameters={**graph.parameters, **learned})
+    return replace(start, graph=graph, layers=layers, metadata={**start.metadata, **about})

@@ -19,11 +19,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.baselines.learned_bounds import Form, LearnedActivation, LearnedConvolution
 from tvm_srq.quant.baselines.learned_range import LearnedRange
-from tvm_srq.quant.plan import make_plan
-from tvm_srq.quant.policy.settings import Settings, precision_of
+from tvm_srq.quant.coded_values import reads_pixels
+from tvm_srq.quant.fitting.plain import input_observer
+from tvm_srq.quant.policy.policy import Policy
+from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.quant.training.resume import Progress, Training
 from tvm_srq.quant.training.state_file import identity
@@ -49,31 +51,28 @@ class PaperSchedule:
 
 
 def learned_network(
-    network: Network, observers: dict[str, Observer], settings: Settings,
+    network: GraphNetwork, observers: dict[str, Observer], settings: Settings,
     quantizer_of: Callable[[Observer, int], LearnedActivation | LearnedRange],
-) -> Network:  # fmt: skip
+) -> GraphNetwork:  # fmt: skip
     """A copy of the network whose convolutions have learned bounds; nothing else of it takes gradients.
 
     Args:
         quantizer_of: an input's observer and width -> its quantizer, at its first bounds.
     """
-    plan, result = make_plan(network), copy.deepcopy(network)
-    for parameter in result.parameters():
-        parameter.requires_grad_(False)
-    for name, step in plan.steps.items():
-        precision = precision_of(name, network, plan, settings)
-        convolution = result.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d)
-        reads_picture = step.source not in plan.steps
-        activation = None if reads_picture else quantizer_of(observers[name], precision.activation_bits)
-        result.set_submodule(name, LearnedConvolution(convolution, precision, activation))
+    graph, result = network.graph, copy.deepcopy(network).requires_grad_(False)
+    policy = Policy(graph, settings)
+    for node in graph.convolutions():
+        precision, activation = policy.precision(node.name), None
+        if not reads_pixels(graph, node):
+            activation = quantizer_of(input_observer(graph, node.name, observers), precision.activation_bits)
+        result.set_submodule(node.name, LearnedConvolution(result.convolution(node.name), precision, activation))
     return result.eval()
 
 
 class FeatureMaps:
     """The outputs of a full-precision network's convolutions, by name."""
 
-    def __init__(self, network: Network, names: list[str]):
+    def __init__(self, network: GraphNetwork, names: list[str]):
         self.network = network
         self.maps: dict[str, Tensor] = {}
         for name in names:
@@ -99,13 +98,13 @@ def sensitivities(features: FeatureMaps, patches: Tensor, names: list[str]) -> d
     return dict(zip(names, torch.softmax(deviations / len(patches), 0).tolist(), strict=True))
 
 
-def learned_convolution(network: Network, name: str) -> LearnedConvolution:
+def learned_convolution(network: GraphNetwork, name: str) -> LearnedConvolution:
     convolution = network.get_submodule(name)
     assert isinstance(convolution, LearnedConvolution)
     return convolution
 
 
-def feature_loss(features: FeatureMaps, student: Network, weights: dict[str, float]) -> Tensor:
+def feature_loss(features: FeatureMaps, student: GraphNetwork, weights: dict[str, float]) -> Tensor:
     total = torch.zeros(())
     for name, weight in weights.items():
         exact, made = features.maps[name], learned_convolution(student, name).output
@@ -122,13 +121,13 @@ class BoundsTraining(Training):
         generator: draws ``order``, that of the patches in the present epoch.
     """
 
-    student: Network
+    student: GraphNetwork
     optimizers: list[torch.optim.Adam]
     generator: torch.Generator
     order: Tensor
 
     @classmethod
-    def at(cls, student: Network, names: list[str], form: Form, rate: float, seed: int) -> BoundsTraining:
+    def at(cls, student: GraphNetwork, names: list[str], form: Form, rate: float, seed: int) -> BoundsTraining:
         layers = [learned_convolution(student, name) for name in names]
         activations = [layer.activation for layer in layers if isinstance(layer.activation, LearnedActivation)]
         kinds: list[list[nn.Parameter]] = [
@@ -150,7 +149,7 @@ class BoundsTraining(Training):
 
 
 def finetune_bounds(
-    network: Network, spec: QuantSpec, observers: dict[str, Observer], patches: Tensor, settings: Settings, form: Form,
+    network: GraphNetwork, spec: QuantSpec, observers: dict[str, Observer], patches: Tensor, settings: Settings, form: Form,
     schedule: PaperSchedule, progress: Progress | None = None,
 ) -> QuantSpec:  # fmt: skip
     """Train bounds on patches of low-resolution pictures.
@@ -165,9 +164,9 @@ def finetune_bounds(
     features = FeatureMaps(copy.deepcopy(network), names)
     weights = sensitivities(features, patches, names) if schedule.sensitivity else {}
     now = BoundsTraining.at(student, names, form, schedule.rate, settings.seed)
-    white = network.output_range[1] - network.output_range[0]
+    black, white = network.graph.picture.output_range
     an_epoch = math.ceil(len(patches) / schedule.batch)
-    origin = ["bounds 1", identity(network), spec, now.student.state_dict(), patches, settings, form, schedule]
+    origin = ["bounds 2", identity(network), spec, now.student.state_dict(), patches, settings, form, schedule]
     with (progress or Progress()).steps(now, schedule.epochs * an_epoch, origin, "finetuning bounds") as steps:
         for step in steps:
             epoch, place = divmod(step, an_epoch)
@@ -175,7 +174,7 @@ def finetune_bounds(
                 now.order = torch.randperm(len(patches), generator=now.generator)
             batch = patches[now.order[place * schedule.batch : (place + 1) * schedule.batch]]
             wanted, made = features(batch), student(batch)
-            loss = OUTPUT_WEIGHT * ((made - wanted) / white).abs().mean()
+            loss = OUTPUT_WEIGHT * ((made - wanted) / (white - black)).abs().mean()
             if weights:
                 loss = loss + FEATURE_WEIGHT * feature_loss(features, student, weights)
             now.descend(loss, epoch, schedule.rate * schedule.decay ** (epoch // schedule.decay_epochs))

@@ -1,44 +1,51 @@
 """Per-channel equalization: channels of very different ranges share one integer grid.
 
-Channel c of a convolution's input is divided by a factor before it is quantized, and the factor goes into the
-weights (cross-layer equalization, Nagel et al., ICCV 2019; SmoothQuant, Xiao et al., ICML 2023). It costs nothing at run
-time: the producing convolution's multipliers are per channel anyway. Strength 0 leaves the channels alone, strength 1
-gives all of them the same range and all the unevenness to the weights.
+Channel c of a value is divided by a factor before it is quantized, and the factor goes into the weights that read it
+(cross-layer equalization, Nagel et al., ICCV 2019; SmoothQuant, Xiao et al., ICML 2023). It costs nothing at run time: the
+producing convolution's multipliers are per channel anyway. Strength 0 leaves the channels alone, strength 1 gives all of them
+the same range and all the unevenness to the weights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_srq.affine import per_weight
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.dual_region import fit_aligned
 from tvm_srq.quant.quantizers.uniform import quantize
 from tvm_srq.quant.quantizers.weights import quantize_weights
 from tvm_srq.quant.statistics.observers import Observer
-from tvm_srq.spec import GridQuantizer, per_weight
+from tvm_srq.spec import GridQuantizer
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How one convolution is quantized, and the squared error of its output that is to be expected.
+    """How a value is quantized, and the squared error of its readers' outputs that is to be expected.
 
     Attributes:
-        quantizer: of the equalized input.
-        equalization: (I,) float32.
-        weight: (O, I / groups, kh, kw) int8 codes; ``scale``: (O,) float32.
+        quantizer: of the equalized value.
+        equalization: (C,) float32.
         error: per output pixel, summed over channels, errors of different inputs taken as independent.
-        zero_point: (I,) int16 (quant.quantizers.zero_points), or None for zeros.
+        zero_point: (C,) int16 (quant.quantizers.zero_points), or None for zeros.
     """
 
     quantizer: GridQuantizer
     equalization: NDArray[np.float32]
-    weight: NDArray[np.int8]
-    scale: NDArray[np.float32]
     error: float
     zero_point: NDArray[np.int16] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Weights that read a value, all its channels: (O, C / groups, kh, kw) float32, and their precision."""
+
+    weight: NDArray[np.float32]
+    precision: Precision
 
 
 def factors(observer: Observer, strength: float) -> NDArray[np.float32]:
@@ -62,26 +69,34 @@ def equalized_weights(
     return codes, scale, float((importance * difference**2).sum())
 
 
-def sensitivity_to_channels(weight: NDArray[np.float32], channels: int) -> NDArray[np.float64]:
-    """(I,) squared error of the output for a unit of squared error in each input channel: sums of squared weights."""
-    squares = (weight.astype(np.float64) ** 2).sum((2, 3))
-    groups = channels // weight.shape[1]
-    return squares.reshape(groups, -1, weight.shape[1]).sum(1).reshape(-1)
+def weights_error(readings: Sequence[Reading], equalization: NDArray[np.float32], power: NDArray[np.float64]) -> float:
+    """What quantizing the weights that read a value adds to the output error."""
+    return sum(equalized_weights(reading.weight, equalization, power, reading.precision)[2] for reading in readings)
 
 
-def fit_equalized(observer: Observer, weight: NDArray[np.float32], precision: Precision, strength: float) -> Fit:
-    """Quantize a convolution's input (dual region, least squares) and weights at one equalization strength."""
+def sensitivity_to_channels(readings: Sequence[Reading], channels: int) -> NDArray[np.float64]:
+    """(C,) squared error of the outputs for a unit of squared error in each channel: sums of squared weights."""
+    total = np.zeros(channels)
+    for reading in readings:
+        squares = (reading.weight.astype(np.float64) ** 2).sum((2, 3))
+        groups = channels // reading.weight.shape[1]
+        total += squares.reshape(groups, -1, reading.weight.shape[1]).sum(1).reshape(-1)
+    return total
+
+
+def fit_equalized(observer: Observer, readings: Sequence[Reading], precision: Precision, strength: float) -> Fit:
+    """A value's quantizer (dual region, least squares) at one equalization strength."""
     equalization = factors(observer, strength)
     divided = observer.divided(equalization)
-    gain = sensitivity_to_channels(weight, len(equalization)) * equalization.astype(np.float64) ** 2
+    gain = sensitivity_to_channels(readings, len(equalization)) * equalization.astype(np.float64) ** 2
     magnitude = precision.activation_magnitude
     quantizer = fit_aligned(divided, precision.activation_bits, magnitude=magnitude, importance=gain)
-    codes, scale, error = equalized_weights(weight, equalization, observer.power, precision)
     samples = np.concatenate(divided.samples, 1).astype(np.float64)
+    error = weights_error(readings, equalization, observer.power)
     error += float(gain @ ((quantize(samples, quantizer) - samples) ** 2).mean(1))
-    return Fit(quantizer, equalization, codes, scale, error)
+    return Fit(quantizer, equalization, error)
 
 
-def fit_best_strength(observer: Observer, weight: NDArray[np.float32], precision: Precision) -> Fit:
+def fit_best_strength(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
     """The strength of least expected output error."""
-    return min((fit_equalized(observer, weight, precision, s) for s in STRENGTHS), key=lambda fit: fit.error)
+    return min((fit_equalized(observer, readings, precision, s) for s in STRENGTHS), key=lambda fit: fit.error)

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tvm_srq.affine import per_weight
 from tvm_srq.quant.training.trainable import TrainableConvolution
-from tvm_srq.spec import LayerSpec, per_weight
+from tvm_srq.spec import LayerSpec
 from tvm_srq.winograd_range import INT8, largest_transformed
 
 LOWEST, HIGHEST = -0.1, 1.1  # the rectified sigmoid's bounds before clipping (AdaRound, equation 23)

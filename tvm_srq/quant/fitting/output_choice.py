@@ -9,13 +9,18 @@ Squares are what counts here, not what PSNR sees (quant.training.visible_error),
 much: with upsamplers in range that gains 0.05 dB on EDSR and loses 0.32 on SRResNet.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tvm_srq.graph.graph import PICTURE
+from tvm_srq.graph.network import GraphNetwork, Values
 from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, equalized_weights, factors
-from tvm_srq.quant.fitting.partial import PartialRunner, Values
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.uniform import fit_least_squares, ranged_quantizer
 from tvm_srq.quant.simulate import fake_quantize
@@ -24,15 +29,14 @@ from tvm_srq.quant.statistics.observers import Observer
 RANGES = (1.2, 0.9, 0.8)  # of the calibrated extremes
 
 
-def full_range(observer: Observer, weight: Tensor, precision: Precision) -> list[Fit]:
-    """Every strength with the full range, input and weights quantized."""
+def full_range(observer: Observer, precision: Precision) -> list[Fit]:
+    """Every strength with the full range."""
     fits = []
     for strength in STRENGTHS:
         equalization = factors(observer, strength)
         divided = observer.divided(equalization)
-        codes, scale, _ = equalized_weights(weight.numpy(), equalization, observer.power, precision)
         quantizer = ranged_quantizer(divided.minimum, divided.maximum, precision.activation_bits, precision.activation_magnitude)
-        fits.append(Fit(quantizer, equalization, codes, scale, 0.0))
+        fits.append(Fit(quantizer, equalization, 0.0))
     return fits
 
 
@@ -46,40 +50,52 @@ def other_ranges(observer: Observer, precision: Precision, fit: Fit) -> list[Fit
 
 
 class OutputChooser:
-    """Goes through a float network layer by layer, keeping the values in front of the current one.
+    """Goes through a float network reader by reader, keeping the values in front of the current one.
 
     Args:
-        batches: (1, 3, H, W) network inputs.
+        batches: (1, C, H, W) network inputs.
     """
 
     @torch.no_grad()
-    def __init__(self, network: nn.Module, batches: list[Tensor]):
-        self.network, self.runner = network, PartialRunner(network)
+    def __init__(self, network: GraphNetwork, batches: list[Tensor]):
+        self.network = network
+        self.position_of = {node.name: position for position, node in enumerate(network.graph.nodes)}
         self.targets = [network(batch) for batch in batches]
-        self.values: list[Values] = []
-        for batch in batches:
-            values, self.position = self.runner.begin(batch)
-            self.values.append(values)
+        self.values: list[Values] = [{PICTURE: batch} for batch in batches]
+        self.position = 0
 
     @torch.no_grad()
-    def choose(self, name: str, fits: list[Fit]) -> Fit:
-        """The fit with the least squared output error when only layer ``name`` is quantized; ``name`` in graph order."""
-        position = self.runner.position[name]
-        self.values = [self.runner.advance(values, self.position, position) for values in self.values]
+    def choose(self, readers: dict[str, Precision], power: NDArray[np.float64], fits: list[Fit]) -> Fit:
+        """The fit with the least squared output error when only these readers of one value are quantized.
+
+        Args:
+            readers: the convolutions that read the value alone, in execution order; also from call to call.
+            power: (C,) mean square of the value's channels.
+        """
+        position = self.position_of[next(iter(readers))]
+        self.values = [self.network.advance(values, self.position, position) for values in self.values]
         self.position = position
-        tried = [replace(fit, error=self.output_error(name, fit)) for fit in fits]
+        tried = [replace(fit, error=self.output_error(readers, power, fit)) for fit in fits]
         return min(tried, key=lambda fit: fit.error)
 
-    def output_error(self, name: str, fit: Fit) -> float:
-        convolution = self.network.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d)
-        exact = convolution.weight.data
-        factors = torch.tensor(fit.equalization)[:, None, None]
-        convolution.weight.data = torch.tensor(fit.weight * fit.scale.reshape(-1, 1, 1, 1))
-        hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / factors, fit.quantizer, fit.zero_point),))
-        try:
-            outputs = [self.runner.finish(values, self.position) for values in self.values]
-        finally:
-            hook.remove()
-            convolution.weight.data = exact
+    def output_error(self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit) -> float:
+        with ExitStack() as stack:
+            for name, precision in readers.items():
+                stack.enter_context(quantized(self.network.convolution(name), power, precision, fit))
+            outputs = [self.network.finish(values, self.position) for values in self.values]
         return sum(float(((a - b) ** 2).mean()) for a, b in zip(outputs, self.targets, strict=True)) / len(outputs)
+
+
+@contextmanager
+def quantized(convolution: nn.Conv2d, power: NDArray[np.float64], precision: Precision, fit: Fit) -> Iterator[None]:
+    """A float convolution with its input and weights quantized, for a while."""
+    exact = convolution.weight.data
+    codes, scale, _ = equalized_weights(exact.numpy(), fit.equalization, power, precision)
+    divisors = torch.tensor(fit.equalization)[:, None, None]
+    convolution.weight.data = torch.tensor(codes * scale.reshape(-1, 1, 1, 1))
+    hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / divisors, fit.quantizer, fit.zero_point),))
+    try:
+        yield
+    finally:
+        hook.remove()
+        convolution.weight.data = exact

@@ -7,30 +7,65 @@ the errors of those before it, and convolutions of one block for each other's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from tvm_srq.models.base import Network
-from tvm_srq.models.load import network_from_spec
+from tvm_srq.graph.graph import PICTURE, Graph
+from tvm_srq.graph.network import GraphNetwork, Values
 from tvm_srq.quant.fitting.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
-from tvm_srq.quant.fitting.partial import PartialRunner, Values
-from tvm_srq.quant.plan import Plan, make_plan
 from tvm_srq.quant.training.finetune import random_patches
 from tvm_srq.spec import QuantSpec
 
-Units = list[tuple[str, ...]]
+
+@dataclass(frozen=True)
+class Unit:
+    """Convolutions whose rounding is learned together; ``stop``: position of the first node that is no longer part of it."""
+
+    convolutions: tuple[str, ...]
+    stop: int
 
 
-def units_of(plan: Plan) -> Units:
-    """Names of the convolutions of each unit, in execution order."""
-    units: Units = []
-    for name, step in plan.steps.items():
-        unit: tuple[str, ...] = (name,)
-        while step.skip is not None and units and units[-1] == (plan.steps[unit[0]].source,) and units[-1][0] not in plan.streams:
-            unit = units.pop() + unit
-        units.append(unit)
-    return units
+def units_of(graph: Graph) -> list[Unit]:
+    """A graph's units, in execution order."""
+    convolutions = {position: node.name for position, node in enumerate(graph.nodes) if node.operator == "convolution"}
+    starts = [0, *pieces(Lifetimes(graph), sorted(convolutions), 0, len(graph.nodes))]
+    return [
+        Unit(tuple(name for position, name in convolutions.items() if start <= position < stop), stop)
+        for start, stop in pairwise([*starts, len(graph.nodes)])
+    ]
+
+
+class Lifetimes:
+    """From where to where values are needed, by positions of nodes."""
+
+    def __init__(self, graph: Graph):
+        made = {node.name: position for position, node in enumerate(graph.nodes)}
+        read = {node.name: [made[reader.name] for reader in graph.readers[node.name]] for node in graph.nodes}
+        self.spans = [(made[name], max(readers, default=len(graph.nodes))) for name, readers in read.items()]
+
+    def crossing(self, position: int) -> list[tuple[int, int]]:
+        """Values made before a position and read from there on."""
+        return [span for span in self.spans if span[0] < position <= span[1]]
+
+
+def pieces(lifetimes: Lifetimes, convolutions: list[int], start: int, stop: int) -> list[int]:
+    """Positions of convolutions to divide a range of nodes at: those that a single value leads to, beside what is carried past.
+
+    A range around which something is carried, a residual block, is not divided into single convolutions.
+    """
+    inside = [position for position in convolutions if start <= position < stop]
+    carried = [span for span in lifetimes.crossing(inside[0]) if span[1] >= inside[-1]] if start else []
+    cuts = [p for p in inside[1:] if len([span for span in lifetimes.crossing(p) if span not in carried]) <= 1]
+    parts = list(pairwise([start, *cuts, stop]))
+    counts = [sum(first <= position < last for position in inside) for first, last in parts]
+    if not cuts or (carried and max(counts) == 1):
+        return []
+    divided = [pieces(lifetimes, convolutions, *part) if count > 1 else [] for part, count in zip(parts, counts, strict=True)]
+    return sorted([*cuts, *(position for part in divided for position in part)])
 
 
 class Walk:
@@ -40,44 +75,39 @@ class Walk:
         values: by batch, what the nodes from ``position`` on read.
     """
 
-    def __init__(self, network: nn.Module, batches: list[Tensor]):
-        self.runner = PartialRunner(network)
-        begun = [self.runner.begin(batch) for batch in batches]
-        self.values, self.position = [values for values, _ in begun], begun[0][1]
-
-    def behind(self, units: Units) -> list[int]:
-        """Index of the first node that is no longer part of each unit."""
-        return [*(self.runner.position[names[0]] for names in units[1:]), len(self.runner.nodes)]
+    def __init__(self, network: GraphNetwork, batches: list[Tensor]):
+        self.network, self.position = network, 0
+        self.values: list[Values] = [{PICTURE: batch} for batch in batches]
 
     def outputs(self, values: Values, stop: int) -> list[Tensor]:
         """What nodes from ``position`` to ``stop`` make for those behind them."""
-        return self.made(self.runner.advance(values, self.position, stop), stop)
+        return self.made(self.network.advance(values, self.position, stop), stop)
 
     def made(self, values: Values, stop: int) -> list[Tensor]:
-        nodes: set[fx.Node] = set(self.runner.nodes[self.position : stop])
-        return [value for node, value in values.items() if node in nodes]
+        names = [node.name for node in self.network.graph.nodes[self.position : stop]]
+        return [values[name] for name in names if name in values]
 
     @torch.no_grad()
     def go_on(self, stop: int) -> list[list[Tensor]]:
         """Move behind a unit; its outputs by batch."""
-        self.values = [self.runner.advance(values, self.position, stop) for values in self.values]
+        self.values = [self.network.advance(values, self.position, stop) for values in self.values]
         outputs = [self.made(values, stop) for values in self.values]
         self.position = stop
         return outputs
 
 
-def rounding_network(network: Network, spec: QuantSpec) -> Network:
+def rounding_network(network: GraphNetwork, spec: QuantSpec) -> GraphNetwork:
     """A copy of a full-precision network with quantized convolutions whose weights' rounding can be learned."""
-    result = network_from_spec(spec).requires_grad_(False)
+    result = GraphNetwork(network.graph)
     for name, layer in spec.layers.items():
-        convolution, exact = result.get_submodule(name), network.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d) and isinstance(exact, nn.Conv2d)
-        result.set_submodule(name, LearnedRounding(convolution, exact.weight.detach(), layer))
+        convolution = network.convolution(name)
+        result.set_submodule(name, LearnedRounding(convolution, convolution.weight.detach(), layer))
     return result.eval()
 
 
 def learn_rounding(
-    network: Network, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: RoundingSchedule, seed: int = 0
+    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: RoundingSchedule,
+    seed: int = 0,
 ) -> tuple[QuantSpec, list[tuple[float, float]]]:
     """Learn the rounding of all weights, one code from ``spec``'s at most.
 
@@ -93,18 +123,18 @@ def learn_rounding(
     batches = list(patches.split(schedule.batch))
     student = rounding_network(network, spec)
     exact, rounded = Walk(network, batches + held_out), Walk(student, batches + held_out)
-    units = units_of(make_plan(network))
+    units = units_of(network.graph)
     distances = []
     with tqdm(total=len(units) * schedule.steps, desc="learning rounding", disable=None) as progress:
-        for names, stop in zip(units, exact.behind(units), strict=True):
-            targets = exact.go_on(stop)
-            convolutions = [student.get_submodule(name) for name in names]
+        for unit in units:
+            targets = exact.go_on(unit.stop)
+            convolutions = [student.get_submodule(name) for name in unit.convolutions]
             assert all(isinstance(convolution, LearnedRounding) for convolution in convolutions)
-            unit = UnitRounding(convolutions, rounded, stop, targets, len(batches), schedule)  # type: ignore[arg-type]
-            distances.append(unit.learn(generator, progress))
-            rounded.go_on(stop)
+            learning = UnitRounding(convolutions, rounded, unit.stop, targets, len(batches), schedule)  # type: ignore[arg-type]
+            distances.append(learning.learn(generator, progress))
+            rounded.go_on(unit.stop)
     layers = {name: student.get_submodule(name).rounded() for name in spec.layers}  # type: ignore[operator]
-    return QuantSpec(spec.family, spec.config, layers, spec.parameters, spec.metadata), distances
+    return replace(spec, layers=layers), distances
 
 
 class UnitRounding:

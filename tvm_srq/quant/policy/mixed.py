@@ -14,9 +14,10 @@ from pathlib import Path
 from torch import nn
 
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network
-from tvm_srq.quant.fitting.calibrate import held_out_crops, quantize_network, statistics_for
-from tvm_srq.quant.plan import make_plan
+from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
+from tvm_srq.quant.fitting.pictures import held_out_crops
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Precision, Settings
 from tvm_srq.quant.reports.sensitivity import layer_errors
 
@@ -27,6 +28,7 @@ CHOICES = {  # widest first; activations of fewer than 6 bits would save neither
     "W3A6": Precision(3, 3, 6, WINOGRAD_MAGNITUDE),
     "W2A6": Precision(2, 1, 6, WINOGRAD_MAGNITUDE),
 }
+LARGE = 1024  # side of a picture whose border hardly counts
 WINOGRAD_COST = 0.55  # of a direct convolution's time, 64 channels on x86-64-v4 (tvm-srq benchmark --per-layer)
 
 
@@ -50,7 +52,7 @@ def parse_budget(text: str) -> Budget:
     return Budget(match[1], float(match[2]))
 
 
-def price(convolution: nn.Conv2d, pixels: int, precision: Precision, kind: str) -> float:
+def price(convolution: nn.Conv2d, pixels: float, precision: Precision, kind: str) -> float:
     """Weight bits, or relative time: multiply-adds for every input pixel of the network, fewer where Winograd serves."""
     if kind == "size":
         return convolution.weight.numel() * precision.weight_bits
@@ -90,34 +92,29 @@ def narrow(errors: dict[str, dict[str, float]], prices: dict[str, dict[str, floa
     return chosen
 
 
-def choose_precisions(network: Network, folder: str | Path, settings: Settings, budget: Budget) -> Settings:
+def choose_precisions(network: GraphNetwork, folder: str | Path, settings: Settings, budget: Budget) -> Settings:
     """Measure every layer at every width on held-out pictures and return settings with the widths chosen.
 
     Raises:
         UserError: the budget cannot be met, or a picture is unreadable.
     """
-    batches, statistics = held_out_crops(network, folder, settings), statistics_for(network, folder, settings)
-    scales = input_scales(network)
+    batches, statistics = held_out_crops(network.graph, folder, settings), statistics_for(network, folder, settings)
+    pixels = input_pixels(network.graph)
     errors: dict[str, dict[str, float]] = {}
     prices: dict[str, dict[str, float]] = {}
     for choice, precision in CHOICES.items():
         # learning the rounding of a whole network says little of single layers, and takes minutes
         rounding = "feedback" if settings.rounding == "learned" else settings.rounding
-        everywhere = replace(settings, rounding=rounding, precisions={name: astuple(precision) for name in scales})
+        everywhere = replace(settings, rounding=rounding, precisions={name: astuple(precision) for name in pixels})
         for error in layer_errors(network, quantize_network(network, folder, everywhere, statistics), batches):
-            convolution = network.get_submodule(error.name)
-            assert isinstance(convolution, nn.Conv2d)
+            convolution = network.convolution(error.name)
             errors.setdefault(error.name, {})[choice] = error.both
-            prices.setdefault(error.name, {})[choice] = price(convolution, scales[error.name] ** 2, precision, budget.kind)
+            prices.setdefault(error.name, {})[choice] = price(convolution, pixels[error.name], precision, budget.kind)
     chosen = narrow(errors, prices, budget.share)
     return replace(settings, precisions={name: astuple(CHOICES[choice]) for name, choice in chosen.items()})
 
 
-def input_scales(network: Network) -> dict[str, int]:
-    """By convolution, how many times wider than the picture its input is."""
-    scales: dict[str, int] = {}
-    plan = make_plan(network)
-    for name, step in plan.steps.items():
-        source = plan.steps.get(step.source)
-        scales[name] = 1 if source is None else scales[source.name] * source.shuffle
-    return scales
+def input_pixels(graph: Graph) -> dict[str, float]:
+    """By convolution, how many pixels its input has for one of the picture's."""
+    side = max(graph.smallest, LARGE)
+    return {node.name: (graph.extents[node.inputs[0]](side) / side) ** 2 for node in graph.convolutions()}

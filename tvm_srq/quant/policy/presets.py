@@ -13,10 +13,11 @@ import torch
 
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network, as_batch
+from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.baselines.learned_bounds import Form
 from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule, finetune_bounds
-from tvm_srq.quant.fitting.calibrate import pictures_to_train_on, quantize_network, statistics_for
+from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
+from tvm_srq.quant.fitting.pictures import pictures_to_train_on
 from tvm_srq.quant.policy.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Settings
 from tvm_srq.quant.training.finetune import Schedule, finetune, random_patches
@@ -56,7 +57,7 @@ def preset_named(name: str) -> Preset:
 
 
 def quantize_by_preset(
-    network: Network, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, sensitivity: bool = True,
+    network: GraphNetwork, folder: str | Path, name: str = "fast", finetune_steps: int | None = None, sensitivity: bool = True,
     budget: str | None = None, progress: Progress | None = None, **overrides: Any,
 ) -> QuantSpec:
     """Quantize, and finetune if the preset says so.
@@ -111,7 +112,7 @@ def schedule_for(settings: Settings, schedule: Schedule) -> Schedule:
 
 
 def quantize_as_the_paper(
-    network: Network, folder: str | Path, settings: Settings, schedule: PaperSchedule, progress: Progress | None = None
+    network: GraphNetwork, folder: str | Path, settings: Settings, schedule: PaperSchedule, progress: Progress | None = None
 ) -> QuantSpec:
     """The paper's quantizer and finetuning; "minmax" in the settings trains uniform quantizers instead of dual regions."""
     if settings.grid != "free" or settings.quantizer not in ("dual-region", "minmax"):
@@ -119,21 +120,21 @@ def quantize_as_the_paper(
     started = time.perf_counter()
     statistics = statistics_for(network, folder, settings)
     spec = quantize_network(network, folder, settings, statistics)
-    pictures = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
+    pictures = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
     generator = torch.Generator().manual_seed(settings.seed)
     patches = random_patches(pictures, schedule.patch, PAPER_PATCHES, generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)
-    trained = finetune_bounds(network, spec, statistics.inputs, patches, settings, form, schedule, progress)
+    trained = finetune_bounds(network, spec, statistics.values, patches, settings, form, schedule, progress)
     report_cost(time.perf_counter() - started)
     return replace(trained, metadata={**spec.metadata, "preset": "paper"})
 
 
 def finetune_on_folder(
-    network: Network, spec: QuantSpec, folder: str | Path, settings: Settings, schedule: Schedule,
+    network: GraphNetwork, spec: QuantSpec, folder: str | Path, settings: Settings, schedule: Schedule,
     progress: Progress | None = None,
 ) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train on every picture that is not held out (on all where there are no others)."""
-    pictures, held_out = pictures_to_train_on(network, folder, settings)
+    pictures, held_out = pictures_to_train_on(network.graph, folder, settings)
     return finetune(network, spec, pictures, held_out, schedule, settings.seed, progress)
 
 

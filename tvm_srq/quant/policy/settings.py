@@ -1,12 +1,8 @@
 """What to quantize how far: the settings, and each layer's precision under them."""
 
-from dataclasses import dataclass, field, replace
-
-from torch import nn
+from dataclasses import dataclass, field
 
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network
-from tvm_srq.quant.plan import PICTURE, Plan
 from tvm_srq.winograd_range import MOST_BITS
 
 QUANTIZERS = ("dual-region", "minmax", "percentile", "mse")
@@ -103,28 +99,3 @@ class Precision:
 
 
 IN_RANGE = Precision(6, 31, 6, WINOGRAD_MAGNITUDE)
-
-
-def precision_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
-    """The precision of one convolution."""
-    precision = widths_of(name, network, plan, settings)
-    convolution = network.get_submodule(name)
-    assert isinstance(convolution, nn.Conv2d)
-    served = convolution.kernel_size == (3, 3) and convolution.groups == 1 and settings.grid == "aligned"
-    return replace(precision, winograd=served and precision.in_range)
-
-
-def widths_of(name: str, network: Network, plan: Plan, settings: Settings) -> Precision:
-    """The precision of one convolution by its place in the network."""
-    if name in settings.precisions:
-        return Precision(*settings.precisions[name])
-    ends = plan.steps[name].source == PICTURE or name == plan.last
-    if name in network.edge_layers and (ends or settings.upsamplers == "edge"):
-        return Precision(settings.edge_bits, 2 ** (settings.edge_bits - 1) - 1, settings.edge_bits, None)
-    if name in network.edge_layers and not ends and settings.upsamplers == "in-range":
-        return IN_RANGE
-    magnitude = settings.activation_magnitude
-    if magnitude is None and settings.activation_bits < 7:
-        magnitude = WINOGRAD_MAGNITUDE
-    weight_magnitude = settings.weight_magnitude or 2 ** (settings.weight_bits - 1) - 1
-    return Precision(settings.weight_bits, weight_magnitude, settings.activation_bits, magnitude)

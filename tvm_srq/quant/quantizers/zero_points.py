@@ -6,19 +6,20 @@ run time: the convolution that makes the codes requantizes by channel anyway, an
 a constant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, equalized_weights, sensitivity_to_channels
-from tvm_srq.quant.fitting.output_choice import OutputChooser
+from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, sensitivity_to_channels, weights_error
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.statistics.observers import SMALLEST_SHARE, Observer
 from tvm_srq.spec import GridQuantizer
 
 SHARES = (1.0, 1.2, 1.1, 0.9, 0.8, 0.7, 0.6)  # of the calibrated extremes
+Choose = Callable[[list[Fit]], Fit]
+"""Candidates -> the one of least output error (quant.fitting.output_choice)."""
 FEWEST_BITS = 6  # narrower codes are dual regions, which lie around zero
 
 
@@ -68,19 +69,19 @@ def place(
 
 
 def fit_placed(
-    observer: Observer, weight: NDArray[np.float32], precision: Precision, strength: float, shares: Sequence[float]
+    observer: Observer, readings: Sequence[Reading], precision: Precision, strength: float, shares: Sequence[float]
 ) -> list[Fit]:
-    """One fit for each share of the calibrated extremes, weights quantized, with the output error to be expected."""
+    """One fit for each share of the calibrated extremes, with the output error to be expected."""
     fits: list[Fit] = []
-    gain = sensitivity_to_channels(weight, len(observer.minima))
+    gain = sensitivity_to_channels(readings, len(observer.minima))
     samples = np.concatenate(observer.samples, 1).astype(np.float64)
     for share in shares:
         quantizer, factors, zero_point = place(ranges(observer, share), precision, strength)
         if not fits:  # factors do not depend on the share
-            codes, scale, error = equalized_weights(weight, factors, observer.power, precision)
+            error = weights_error(readings, factors, observer.power)
         difference = quantized(samples, quantizer, factors, zero_point) - samples
         expected = error + float(gain @ (difference**2).mean(1))
-        fits.append(Fit(quantizer, factors, codes, scale, expected, zero_point))
+        fits.append(Fit(quantizer, factors, expected, zero_point))
     return fits
 
 
@@ -93,18 +94,15 @@ def quantized(
     return np.clip(np.rint(samples / steps), quantizer.low - zeros, quantizer.high - zeros) * steps
 
 
-def fit_edge_layer(
-    name: str, observer: Observer, weight: NDArray[np.float32], precision: Precision, chooser: OutputChooser
-) -> Fit:
+def fit_by_output(observer: Observer, readings: Sequence[Reading], precision: Precision, choose: Choose) -> Fit:
     """Strength, then share, of least output error on held-out pictures."""
-    first = [fit_placed(observer, weight, precision, strength, SHARES[:1])[0] for strength in STRENGTHS]
-    chosen = chooser.choose(name, first)
+    first = [fit_placed(observer, readings, precision, strength, SHARES[:1])[0] for strength in STRENGTHS]
+    chosen = choose(first)
     strength = next(s for s, fit in zip(STRENGTHS, first) if fit.equalization is chosen.equalization)
-    return chooser.choose(name, fit_placed(observer, weight, precision, strength, SHARES))
+    return choose(fit_placed(observer, readings, precision, strength, SHARES))
 
 
-def fit_best_placed(observer: Observer, weight: NDArray[np.float32], precision: Precision) -> Fit:
+def fit_best_placed(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
     """Strength and share of least expected output error."""
-    fits = [fit for strength in STRENGTHS for fit in fit_placed(observer, weight, precision, strength, SHARES)]
+    fits = [fit for strength in STRENGTHS for fit in fit_placed(observer, readings, precision, strength, SHARES)]
     return min(fits, key=lambda fit: fit.error)
-

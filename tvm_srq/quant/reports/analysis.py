@@ -12,8 +12,10 @@ from tqdm import tqdm
 from tvm_srq.data.pictures import evenly, list_pictures, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing
-from tvm_srq.models.base import Network, as_batch
-from tvm_srq.quant.fitting.calibrate import centre_crop
+from tvm_srq.graph.file import describe
+from tvm_srq.graph.network import GraphNetwork, as_batch
+from tvm_srq.quant.fitting.pictures import centre_crop
+from tvm_srq.quant.fitting.plain import input_observer
 from tvm_srq.quant.reports.colour_shift import colour_shift
 from tvm_srq.quant.reports.sensitivity import LayerError, layer_errors
 from tvm_srq.quant.statistics.collect import collect_statistics
@@ -41,20 +43,25 @@ class LayerReport:
     clipped: float
 
 
-def analyze(network: Network, spec: QuantSpec, folder: str | Path, output: str | Path) -> list[LayerReport]:
+def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: str | Path) -> list[LayerReport]:
     """Measure every layer on low-resolution pictures and write ``layers.json`` and the plots into a folder.
 
     Raises:
         UserError: the two are not the same network, a picture is unreadable, or matplotlib is missing.
     """
-    if (network.family, network.config) != (spec.family, spec.config):
-        raise UserError(f"the checkpoint is {network.family} {network.config}, the .srq {spec.family} {spec.config}; give a pair")
+    if describe(network.graph)["nodes"] != describe(spec.graph)["nodes"]:
+        names = f"the network is {network.graph.description}, the .srq {spec.graph.description}"
+        raise UserError(f"{names}; give the network that the .srq was made of")
     from tvm_srq.quant.reports import plots
 
     output = Path(output)
     paths = evenly(list_pictures(folder), PICTURES)
-    batches = [as_batch(centre_crop(read_picture(path), SIDE), network) for path in paths]
-    observers = collect_statistics(network, paths, seed=0).inputs
+    graph = network.graph
+    side = max(SIDE, graph.smallest)
+    batches = [as_batch(centre_crop(read_picture(path), side), graph) for path in paths]
+    seen = collect_statistics(network, paths, seed=0).values
+    read = [name for name, layer in spec.layers.items() if layer.input is not None]
+    observers = {name: input_observer(graph, name, seen) for name in read}
     reports = layer_reports(spec, layer_errors(network, spec, batches), observers)
     output.mkdir(parents=True, exist_ok=True)
     with replacing(output / "layers.json") as temporary:

@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network
-from tvm_srq.models.float_runner import FloatRunner
-from tvm_srq.quant.plan import is_mean_shift
+from tvm_srq.graph.float_runner import GraphRunner
+from tvm_srq.graph.network import GraphNetwork
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,15 @@ class ColourShift:
 
 
 @torch.no_grad()
-def colour_shift(network: Network, batch: Tensor, share: float = 0.01) -> ColourShift:
+def colour_shift(network: GraphNetwork, batch: Tensor, share: float = 0.01) -> ColourShift:
     """Clip the ``share`` of values of largest magnitude in the input of every convolution but the first.
 
     Args:
         batch: (1, 3, H, W) network input.
     """
-    upscale = FloatRunner(network).upscale
+    upscale = GraphRunner(network).upscale
     exact = upscale(batch)
-    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d) and not is_mean_shift(m)]
+    convolutions = [network.convolution(node.name) for node in network.graph.convolutions()]
     hooks = [convolution.register_forward_pre_hook(clipping_hook(share)) for convolution in convolutions[1:]]
     try:
         clipped = upscale(batch)

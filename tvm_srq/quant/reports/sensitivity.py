@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from tvm_srq.models.base import Network, grey_level
-from tvm_srq.quant.fitting.partial import PartialRunner
+from tvm_srq.graph.graph import PICTURE
+from tvm_srq.graph.network import GraphNetwork, Values
 from tvm_srq.quant.simulate import correcting_hook, quantizing_hook
 from tvm_srq.spec import LayerSpec, QuantSpec
 
@@ -55,28 +55,26 @@ def quantized_layer(convolution: nn.Conv2d, layer: LayerSpec, inputs: bool = Tru
 
 
 @torch.no_grad()
-def layer_errors(network: Network, spec: QuantSpec, batches: list[Tensor]) -> list[LayerError]:
+def layer_errors(network: GraphNetwork, spec: QuantSpec, batches: list[Tensor]) -> list[LayerError]:
     """Errors of every layer, in execution order.
 
     Args:
         batches: (1, 3, H, W) network inputs.
     """
-    runner = PartialRunner(network)
-    targets = [network(batch) for batch in batches]
-    begun = [runner.begin(batch) for batch in batches]
-    states, position = [values for values, _ in begun], begun[0][1]
-    white = grey_level(network)
+    graph, targets = network.graph, [network(batch) for batch in batches]
+    position_of = {node.name: position for position, node in enumerate(graph.nodes)}
+    states: list[Values] = [{PICTURE: batch} for batch in batches]
+    position, grey = 0, graph.picture.grey_level
     result = []
     for name, layer in tqdm(spec.layers.items(), "measuring layers", disable=None):
-        convolution = network.get_submodule(name)
-        assert isinstance(convolution, nn.Conv2d)
-        states = [runner.advance(values, position, runner.position[name]) for values in states]
-        position = runner.position[name]
+        convolution = network.convolution(name)
+        states = [network.advance(values, position, position_of[name]) for values in states]
+        position = position_of[name]
         errors = []
         for inputs, weights in ((True, False), (False, True), (True, True)):
             with quantized_layer(convolution, layer, inputs, weights):
-                outputs = [runner.finish(values, position) for values in states]
-            distances = [float((((a - b) / white) ** 2).mean()) for a, b in zip(outputs, targets, strict=True)]
+                outputs = [network.finish(values, position) for values in states]
+            distances = [float((((a - b) / grey) ** 2).mean()) for a, b in zip(outputs, targets, strict=True)]
             errors.append(float(np.mean(distances)))
         result.append(LayerError(name, *errors))
     return result

@@ -15,7 +15,7 @@ from typing import Any
 
 from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import Network
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting import rounding
 from tvm_srq.quant.fitting.rounding import PatchMoments
 from tvm_srq.quant.statistics import observers
@@ -27,7 +27,7 @@ MOST_FILES, MOST_BYTES = 16, 2**30
 CACHED = re.compile(r"\.?[0-9a-f]{64}\.safetensors.*")  # a killed run's temporary files too; whatever else lies there is not ours
 
 
-def cached_statistics(network: Network, paths: list[Path], seed: int, moments: bool) -> Statistics:
+def cached_statistics(network: GraphNetwork, paths: list[Path], seed: int, moments: bool) -> Statistics:
     """As :func:`collect_statistics`, bit for bit, but from the cache where it holds them.
 
     Raises:
@@ -66,30 +66,29 @@ def cache_folder() -> Path | None:
     return root / "tvm_srq" / "statistics"
 
 
-def statistics_key(network: Network, paths: list[Path], seed: int, moments: bool) -> str:
+def statistics_key(network: GraphNetwork, paths: list[Path], seed: int, moments: bool) -> str:
     """SHA-256 of the network, the pictures' pixels in order, and everything else that the statistics depend on."""
     constants = [MAX_SIDE, observers.SAMPLES_PER_PICTURE, rounding.PATCHES_PER_PICTURE]
     # each picture's own hash: no more than one is in memory
     pictures = [fingerprint(read_picture(path)[:MAX_SIDE, :MAX_SIDE]) for path in paths]
-    return fingerprint(["statistics 1", identity(network), pictures, constants, seed, moments])
+    return fingerprint(["statistics 2", identity(network), pictures, constants, seed, moments])
 
 
 def packed(statistics: Statistics) -> dict[str, Any]:
     moments = statistics.moments
     return {
-        "inputs": {name: [seen.minima, seen.maxima, seen.samples] for name, seen in statistics.inputs.items()},
-        "moments": None if moments is None else {name: [m.kernel, m.count, m.total] for name, m in moments.items()},
-        "largest_addend": statistics.largest_addend,
+        "values": {name: [seen.minima, seen.maxima, seen.samples] for name, seen in statistics.values.items()},
+        "moments": None if moments is None else [[name, m.kernel, m.count, m.total] for (name, _), m in moments.items()],
+        "largest": statistics.largest,
     }
 
 
 def unpacked(state: dict[str, Any]) -> Statistics:
     """The inverse of :func:`packed`."""
-    inputs = {name: Observer(*seen) for name, seen in state["inputs"].items()}
-    moments = state["moments"]
-    if moments is not None:
-        moments = {name: PatchMoments(*kept) for name, kept in moments.items()}
-    return Statistics(inputs, moments, state["largest_addend"])
+    values = {name: Observer(*seen) for name, seen in state["values"].items()}
+    kept = state["moments"]
+    moments = None if kept is None else {(name, m[0]): PatchMoments(*m) for name, *m in kept}
+    return Statistics(values, moments, state["largest"])
 
 
 def prune(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,3 +84,13 @@ class Observer:
         tail = 50.0 * (1.0 - share)
         low, high = np.percentile(np.concatenate(self.samples, 1), [tail, 100.0 - tail])
         return float(low), float(high)
+
+
+def side_by_side(observers: Sequence[Observer]) -> Observer:
+    """The observer of values concatenated by channel; they were seen on the same pictures."""
+    if len(observers) == 1:
+        return observers[0]
+    together = zip(*(observer.samples for observer in observers), strict=True)
+    samples = [np.concatenate([part[:, : min(p.shape[1] for p in parts)] for part in parts]) for parts in together]
+    minima, maxima = (np.concatenate([getattr(observer, name) for observer in observers]) for name in ("minima", "maxima"))
+    return Observer(minima, maxima, samples)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from tvm_srq.models.base import Network, grey_level
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.training.input_grid import InputGrid
 from tvm_srq.quant.training.resume import Progress, Training
 from tvm_srq.quant.training.silhouettes import silhouettes
 from tvm_srq.quant.training.state_file import identity
@@ -61,18 +62,18 @@ def random_patches(pictures: list[Tensor], side: int, count: int, generator: tor
 
 
 def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
-    layers: list[nn.Module] = [module for module in network.modules() if isinstance(module, TrainableConvolution)]
+    parts = [module for module in network.modules() if isinstance(module, TrainableConvolution | InputGrid)]
     groups = []
     for name, base in RATES.items():
-        parameters = [getattr(layer, name) for layer in layers if getattr(layer, name).requires_grad]
+        parameters = [getattr(part, name) for part in parts if hasattr(part, name) and getattr(part, name).requires_grad]
         groups.append({"params": parameters, "lr": base * rate})
     return groups
 
 
 @torch.no_grad()
-def distance(network: Network, batches: list[Tensor], targets: list[Tensor]) -> float:
+def distance(network: GraphNetwork, batches: list[Tensor], targets: list[Tensor]) -> float:
     """To the full-precision outputs, as quant.training.visible_error."""
-    return visible_distance([network(batch) for batch in batches], targets, grey_level(network))
+    return visible_distance([network(batch) for batch in batches], targets, network.graph.picture.grey_level)
 
 
 @dataclass(kw_only=True)
@@ -86,8 +87,8 @@ class Finetuning(Training):
         best: the state of ``averaged`` with the least of them; None: the starting point's.
     """
 
-    student: Network
-    averaged: Network
+    student: GraphNetwork
+    averaged: GraphNetwork
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     generator: torch.Generator
@@ -95,7 +96,7 @@ class Finetuning(Training):
     best: dict[str, Tensor] | None = None
 
     @classmethod
-    def at(cls, student: Network, schedule: Schedule, generator: torch.Generator) -> Finetuning:
+    def at(cls, student: GraphNetwork, schedule: Schedule, generator: torch.Generator) -> Finetuning:
         optimizer = torch.optim.Adam(parameter_groups(student, schedule.rate), betas=(0.9, 0.99))
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(schedule.steps, 1))
         averaged = copy.deepcopy(student)
@@ -114,7 +115,7 @@ class Finetuning(Training):
 
 
 def finetune(
-    network: Network, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: Schedule, seed: int = 0,
+    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], schedule: Schedule, seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train a QuantSpec towards its full-precision network.
@@ -129,15 +130,15 @@ def finetune(
     generator = torch.Generator().manual_seed(seed)
     patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
     drawn = round(schedule.drawn * len(patches))
-    patches[:drawn] = silhouettes(patches[:drawn], network.pixel_range, generator)
+    patches[:drawn] = silhouettes(patches[:drawn], network.graph.picture.white, generator)
     with torch.no_grad():
         wanted = torch.cat([network(chunk) for chunk in patches.split(16)])
         targets = [network(batch) for batch in held_out]
     now = Finetuning.at(trainable_network(network, spec), schedule, generator)
     now.measure(held_out, targets)
     edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
-    white = grey_level(network)
-    origin = ["finetune 3", identity(network), spec, schedule, RATES, seed, patches, held_out]
+    white = network.graph.picture.grey_level
+    origin = ["finetune 4", identity(network), spec, schedule, RATES, seed, patches, held_out]
     with (progress or Progress()).steps(now, schedule.steps, origin, "finetuning") as steps:
         for step in steps:
             chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from tvm_srq import __version__
 from tvm_srq.files import replacing
-from tvm_srq.models.base import Network
+from tvm_srq.graph.file import describe
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.tensor_file import digest, save_tensors
 
 FORMAT = "tvm_srq-state-1"
@@ -60,9 +61,9 @@ def restore(described: Any, arrays: Mapping[str, NDArray]) -> Any:
     return described
 
 
-def identity(network: Network) -> list[Any]:
+def identity(network: GraphNetwork) -> list[Any]:
     """What tells a network from all others, as a nested value."""
-    return [network.family, network.config, network.state_dict()]
+    return [describe(network.graph), network.state_dict()]
 
 
 def fingerprint(value: Any) -> str:
