@@ -1,0 +1,139 @@
+"""The codes of values: fitted value by value, against all that read them, then brought to one grid where they share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_srq.graph.graph import PICTURE, Graph
+from tvm_srq.quant.coded_values import CodedValues
+from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, fit_best_strength, fit_equalized, sensitivity_to_channels
+from tvm_srq.quant.fitting.output_choice import OutputChooser, full_range, other_ranges
+from tvm_srq.quant.policy.policy import Policy
+from tvm_srq.quant.policy.settings import Precision
+from tvm_srq.quant.quantizers.dual_region import fit_aligned
+from tvm_srq.quant.quantizers.zero_points import FEWEST_BITS, Choose, code_ends, fit_best_placed, fit_by_output
+from tvm_srq.quant.statistics.observers import Observer, side_by_side
+from tvm_srq.spec import GridQuantizer
+
+
+@dataclass(frozen=True)
+class GroupFit:
+    """The codes of values that share a grid.
+
+    Attributes:
+        equalization: (channels of the group,) float32.
+        zero_point: (channels of the group,) int16, or None for zeros.
+    """
+
+    quantizer: GridQuantizer
+    equalization: NDArray[np.float32]
+    zero_point: NDArray[np.int16] | None
+
+
+class ValueFitter:
+    """Fits the codes of a graph's values.
+
+    Args:
+        observers: of values, by name.
+        chooser: compares candidates for the network's edge by its output.
+    """
+
+    def __init__(self, graph: Graph, policy: Policy, observers: dict[str, Observer], chooser: OutputChooser):
+        self.graph, self.policy, self.observers, self.chooser = graph, policy, observers, chooser
+
+    def fit(self, group: CodedValues) -> GroupFit:
+        precision = self.policy.precision(group.readers[0])
+        fits = [self.fit_value(group, value, precision) for value in group.values]
+        if len(fits) == 1:
+            return GroupFit(fits[0].quantizer, fits[0].equalization, fits[0].zero_point)
+        return self.joined(group, fits, precision)
+
+    def fit_value(self, group: CodedValues, value: str, precision: Precision) -> Fit:
+        """One value's codes, as if it were read alone."""
+        observer, readings = self.observers[value], self.readings(group, value)
+        if self.policy.settings.zero_points and holds_pixels(precision) and is_moved_picture(self.graph, value):
+            return pixels_as_they_are(self.graph, len(observer.minima), precision)
+        at_edge = group.readers[0] in self.policy.edges and len(group.values) == 1
+        choose = self.choice(group, observer) if at_edge else None
+        if self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS:
+            return (
+                fit_best_placed(observer, readings, precision) if choose is None
+                else fit_by_output(observer, readings, precision, choose)
+            )  # fmt: skip
+        if choose is None:
+            return fit_best_strength(observer, readings, precision)
+        if precision.activation_bits < FEWEST_BITS:  # upsamplers as the body: a dual region
+            return choose([fit_equalized(observer, readings, precision, strength) for strength in STRENGTHS])
+        return choose(other_ranges(observer, precision, choose(full_range(observer, precision))))
+
+    def choice(self, group: CodedValues, observer: Observer) -> Choose:
+        readers = {name: self.policy.precision(name) for name in group.readers}
+        return lambda fits: self.chooser.choose(readers, observer.power, fits)
+
+    def readings(self, group: CodedValues, value: str) -> list[Reading]:
+        """The weights that read a value."""
+        found = []
+        for name in group.readers:
+            if value in group.parts[name]:
+                node = self.graph.node(name)
+                weight = self.graph.parameters[node.parameters["weight"]]
+                if group.parts[name] != (value,):
+                    weight = dense(weight, node.attributes["groups"])[:, group.place(name, value)]
+                found.append(Reading(weight, self.policy.precision(name)))
+        return found
+
+    def joined(self, group: CodedValues, fits: Sequence[Fit], precision: Precision) -> GroupFit:
+        """Values of their own steps on one grid: the steps become factors, and the levels fit them all."""
+        steps = np.concatenate([fit.quantizer.step * fit.equalization.astype(np.float64) for fit in fits])
+        step = float(np.float32(steps.max()))
+        equalization = (steps / step).astype(np.float32)
+        if any(fit.zero_point is not None for fit in fits):
+            zero_points = [fit.zero_point for fit in fits if fit.zero_point is not None]
+            return GroupFit(replace(fits[0].quantizer, step=step), equalization, np.concatenate(zero_points))
+        observer = side_by_side([self.observers[value] for value in group.values]).divided(equalization)
+        readings = [self.readings(group, value) for value in group.values]
+        gains = [sensitivity_to_channels(weights, len(fit.equalization)) for weights, fit in zip(readings, fits, strict=True)]
+        gain = np.concatenate(gains) * equalization.astype(np.float64) ** 2
+        bits, magnitude = precision.activation_bits, precision.activation_magnitude
+        return GroupFit(fit_aligned(observer, bits, magnitude=magnitude, importance=gain), equalization, None)
+
+
+def dense(weight: NDArray[np.float32], groups: int) -> NDArray[np.float32]:
+    """(O, I / groups, kh, kw) -> (O, I, kh, kw), zeros where a group does not read."""
+    if groups == 1:
+        return weight
+    outputs, inputs = len(weight) // groups, weight.shape[1]
+    result = np.zeros((len(weight), inputs * groups, *weight.shape[2:]), weight.dtype)
+    for group in range(groups):
+        rows = slice(group * outputs, (group + 1) * outputs)
+        result[rows, group * inputs : (group + 1) * inputs] = weight[rows]
+    return result
+
+
+def holds_pixels(precision: Precision) -> bool:
+    """Whether there is a code for every pixel value."""
+    low, high = code_ends(precision)
+    return high - low >= 255
+
+
+def pixels_as_they_are(graph: Graph, channels: int, precision: Precision) -> Fit:
+    """Codes that are the picture's pixel values, exactly: black is the lowest."""
+    low, high = code_ends(precision)
+    quantizer = GridQuantizer(precision.activation_bits, graph.picture.pixel, low, np.arange(low, high + 1, dtype=np.int16))
+    return Fit(quantizer, np.ones(channels, np.float32), 0.0, np.full(channels, low, np.int16))
+
+
+MOVES = ("pad", "pad_to_multiple", "crop", "select", "subsample", "pixel_unshuffle", "pixel_shuffle", "nearest", "concat")
+
+
+def is_moved_picture(graph: Graph, value: str) -> bool:
+    if value == PICTURE:
+        return True
+    node = graph.node(value)
+    return node.operator in MOVES and all(is_moved_picture(graph, source) for source in node.inputs)
+
+

@@ -1,0 +1,59 @@
+"""Which convolutions are a network's edge, by its graph: what the paper's layer policy holds at 8 bits."""
+
+from __future__ import annotations
+
+from tvm_srq.graph.graph import PICTURE, Graph, Node
+from tvm_srq.operators import OPERATORS
+
+
+def edge_layers(graph: Graph) -> frozenset[str]:
+    """Names of the convolutions that read the picture, make it, raise the resolution, or see other sizes than the picture's.
+
+    Those before a pixel shuffle raise the resolution, and what reads an enlarged map works at it already. Maps smaller than the
+    picture belong to attention, whose every value reaches many pixels.
+    """
+    shuffled, last = sources_of(graph, {"pixel_shuffle"}), made_by(graph, graph.output)
+    own = graph.extents[PICTURE]
+    return frozenset(
+        node.name
+        for node in graph.convolutions()
+        if reads_picture(graph, node.inputs[0]) or node.name in shuffled | last or graph.extents[node.inputs[0]] != own
+    )
+
+
+def ends(graph: Graph) -> frozenset[str]:
+    """Those of them that read the picture or make it."""
+    first = {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
+    return frozenset(first | made_by(graph, graph.output))
+
+
+def reads_picture(graph: Graph, name: str) -> bool:
+    """Whether a value is the picture moved, scaled or shifted, or has it among its parts."""
+    if name == PICTURE:
+        return True
+    node = graph.node(name)
+    moved = node.operator == "affine" or OPERATORS[node.operator].keeps_values
+    return moved and node.operator != "add" and any(reads_picture(graph, source) for source in node.inputs)
+
+
+def sources_of(graph: Graph, operators: set[str]) -> set[str]:
+    """The convolutions whose results come to nodes of these operators through no other convolution."""
+    return {name for node in graph.nodes if node.operator in operators for name in made_by(graph, node.name)}
+
+
+def made_by(graph: Graph, name: str) -> set[str]:
+    """The convolutions nearest before a value: on every way to it the last one."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current == PICTURE or current in seen:
+            continue
+        seen.add(current)
+        node: Node = graph.node(current)
+        if node.operator == "convolution":
+            found.add(current)
+        else:
+            waiting += node.inputs
+    return found
