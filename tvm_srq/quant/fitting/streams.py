@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.operators import OPERATORS
+from tvm_srq.operators.clamp import Clamp
 from tvm_srq.operators.function import Function
 
 HEADROOM = 1.5  # room above the largest value seen before a stream saturates
@@ -54,11 +57,20 @@ def stream_steps(graph: Graph, largest: Mapping[str, float]) -> dict[str, float]
     groups = stream_groups(graph)
     tops: dict[str, float] = {}
     for name, group in groups.items():
-        tops[group] = max(tops.get(group, 1e-6), largest[name])
+        tops[group] = max(tops.get(group, 1e-6), min(largest[name], largest_used(graph, name)))
     steps = {group: HEADROOM * top / LARGEST for group, top in tops.items()}
     grey = graph.picture.white / 255.0
     steps[groups[PICTURE]] = grey / max(int(grey / steps[groups[PICTURE]]), 1)
     return {name: float(np.float32(steps[group])) for name, group in groups.items()}
+
+
+def largest_used(graph: Graph, name: str) -> float:
+    """The largest magnitude of a value that makes a difference: clamps alone read it, and clip what is beyond."""
+    readers = graph.readers[name]
+    if not readers or any(reader.operator != "clamp" for reader in readers):
+        return math.inf
+    clamp = cast(Clamp, OPERATORS["clamp"])
+    return max(abs(bound) for reader in readers for bound in clamp.bounds(reader))
 
 
 def function_tables(graph: Graph, steps: Mapping[str, float]) -> dict[str, NDArray[np.int16]]:

@@ -25,10 +25,15 @@ FEWEST_BITS = 6  # narrower codes are dual regions, which lie around zero
 
 @dataclass(frozen=True)
 class Ranges:
-    """(C,) float64 ends of every channel's range, zero within; ``width`` is kept away from zero."""
+    """(C,) float64 ends of every channel's range, zero within; ``width`` is kept away from zero.
+
+    Attributes:
+        bounds: no value lies beyond them: codes that do not either need no clamp before them.
+    """
 
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def width(self) -> NDArray[np.float64]:
@@ -37,9 +42,10 @@ class Ranges:
 
 
 def ranges(observer: Observer, share: float) -> Ranges:
-    """A share of the calibrated extremes."""
-    lower, upper = np.minimum(observer.minima, 0), np.maximum(observer.maxima, 0)
-    return Ranges(share * lower.astype(np.float64), share * upper.astype(np.float64))
+    """A share of the calibrated extremes, within the value's bounds."""
+    lower, upper = (share * end.astype(np.float64) for end in (np.minimum(observer.minima, 0), np.maximum(observer.maxima, 0)))
+    least, most = observer.bounds
+    return Ranges(np.maximum(lower, min(least, 0)), np.minimum(upper, max(most, 0)), observer.bounds)
 
 
 def code_ends(precision: Precision) -> tuple[int, int]:
@@ -63,7 +69,9 @@ def place(
     step = float(np.float32(width.max() / (high - low)))
     below, above = -channels.lower / (step * factors), channels.upper / (step * factors)
     spare = np.where(below > 0, np.maximum(high - low - below - above, 0) / 2, 0)
-    zero_point = np.clip(np.rint(low + below + spare), low, high).astype(np.int16)
+    least, most = (bound / (step * factors) for bound in channels.bounds)
+    inside = np.clip(low + below + spare, high - most, np.maximum(low - least, high - most))
+    zero_point = np.clip(np.rint(inside), low, high).astype(np.int16)
     levels = np.arange(low, high + 1, dtype=np.int16)
     return GridQuantizer(precision.activation_bits, step, low, levels), factors, zero_point
 

@@ -71,13 +71,13 @@ def statistics_key(network: GraphNetwork, paths: list[Path], seed: int, moments:
     constants = [MAX_SIDE, observers.SAMPLES_PER_PICTURE, rounding.PATCHES_PER_PICTURE]
     # each picture's own hash: no more than one is in memory
     pictures = [fingerprint(read_picture(path)[:MAX_SIDE, :MAX_SIDE]) for path in paths]
-    return fingerprint(["statistics 2", identity(network), pictures, constants, seed, moments])
+    return fingerprint(["statistics 3", identity(network), pictures, constants, seed, moments])
 
 
 def packed(statistics: Statistics) -> dict[str, Any]:
     moments = statistics.moments
     return {
-        "values": {name: [seen.minima, seen.maxima, seen.samples] for name, seen in statistics.values.items()},
+        "values": {name: [seen.minima, seen.maxima, seen.samples, list(map(str, seen.bounds))] for name, seen in statistics.values.items()},
         "moments": None if moments is None else [[name, m.kernel, m.count, m.total] for (name, _), m in moments.items()],
         "largest": statistics.largest,
     }
@@ -85,7 +85,7 @@ def packed(statistics: Statistics) -> dict[str, Any]:
 
 def unpacked(state: dict[str, Any]) -> Statistics:
     """The inverse of :func:`packed`."""
-    values = {name: Observer(*seen) for name, seen in state["values"].items()}
+    values = {name: Observer(*seen, bounds=tuple(map(float, bounds))) for name, (*seen, bounds) in state["values"].items()}
     kept = state["moments"]
     moments = None if kept is None else {(name, m[0]): PatchMoments(*m) for name, *m in kept}
     return Statistics(values, moments, state["largest"])

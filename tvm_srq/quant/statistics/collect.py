@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from tqdm import tqdm
 from tvm_srq.data.pictures import read_picture
 from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.graph.network import GraphNetwork, as_batch
+from tvm_srq.operators import OPERATORS
+from tvm_srq.operators.clamp import Clamp
 from tvm_srq.quant.coded_values import parts_of, reads_pixels
 from tvm_srq.quant.fitting.rounding import PatchMoments
 from tvm_srq.quant.statistics.observers import Observer
@@ -56,11 +60,18 @@ class Collector:
         largest[name] = max(largest.get(name, 0.0), float(value.abs().max()))
         if name not in self.kernels:
             return
-        self.statistics.values.setdefault(name, Observer()).update(value, self.generator)
+        self.statistics.values.setdefault(name, Observer(bounds=bounds_of(self.graph, name))).update(value, self.generator)
         if self.statistics.moments is not None:
             for kernel in self.kernels[name]:
                 moments = self.statistics.moments.setdefault((name, kernel), PatchMoments(kernel))
                 moments.update(value, self.generator)
+
+
+def bounds_of(graph: Graph, name: str) -> tuple[float, float]:
+    """What a value is clipped at."""
+    if name == PICTURE or graph.node(name).operator != "clamp":
+        return -math.inf, math.inf
+    return cast(Clamp, OPERATORS["clamp"]).bounds(graph.node(name))
 
 
 def read_kernels(graph: Graph) -> dict[str, tuple[int, ...]]:

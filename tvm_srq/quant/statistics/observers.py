@@ -22,11 +22,13 @@ class Observer:
     Attributes:
         minima, maxima: (C,) float32, over everything seen.
         samples: (C, n) values at the same random pixels in every channel, one array per picture.
+        bounds: what the network clips the values at, if it does.
     """
 
     minima: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     maxima: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     samples: list[NDArray[np.float32]] = field(default_factory=list)
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     def update(self, values: Tensor, generator: torch.Generator) -> None:
         """Take in one (1, C, H, W) tensor."""
