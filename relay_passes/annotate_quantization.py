@@ -1,66 +1,133 @@
-"""Annotate: every convolution of the QuantSpec becomes quantize - integer conv2d - affine, with its integer weights."""
+"""Annotate: the calibrated and finetuned quantization, put on the network.
 
-import numpy as np
-from tvm import IRModule, ir, relax, tirx
+Every convolution becomes ``srq.quantize`` of its input and ``srq.conv2d`` of the codes with its integer weights; every value
+gets the real step of its int16 stream, and every function that is looked up its table. :func:`quantization_of` reads it all back.
+"""
 
-from relay_passes.operators import affine_call, call, constant, is_call
-from relay_passes.rewrite import CallRewriter, rewrite_main
-from tvm_srq.affine import Affine
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tvm import IRModule, ir, relax
+
+from relay_passes.import_graph import INPUT, NetworkReader, operands_of, with_roles
+from relay_passes.operators import array, attribute, bindings, constant, is_call
+from tvm_srq.graph.graph import PICTURE
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
-PARAMETER_PREFIX = "p_network_"
 
-
-def annotate_quantization(spec: QuantSpec):  # noqa: ANN201 - a pass
-    """The pass for one QuantSpec: layers are found by the names of their weight parameters, which are then bound."""
-    names = {f"{PARAMETER_PREFIX}{name.replace('.', '_')}_weight": name for name in spec.layers}
-
-    def rewrite(rewriter: CallRewriter, expression: ir.Expr) -> ir.Expr | None:
-        if is_call(expression, "relax.nn.conv2d") and isinstance(expression.args[1], relax.Var):
-            name = names.get(expression.args[1].name)
-            return None if name is None else annotate(rewriter, expression, name, spec.layers[name])
-        if is_call(expression, "relax.add") and all(is_feature_map(argument) for argument in expression.args):
-            return call("srq.add", list(expression.args), relax.TensorType(expression.ty.shape, "float32"))
-        return None
+def annotate_quantization(spec: QuantSpec) -> Callable[[IRModule], IRModule]:
+    """The pass for one QuantSpec on integer grids; layers, values and functions are found by the names of their nodes."""
 
     def apply(module: IRModule) -> IRModule:
-        module, parameters = relax.frontend.detach_params(module)
-        annotated = rewrite_main(module, rewrite)
-        names_of = [variable.name for variable in module["main"].params[1:]]
-        bound = dict(zip(names_of, parameters["main"]))
-        return relax.transform.BindParams("main", bound)(annotated)
+        builder, main = relax.BlockBuilder(), module["main"]
+        values: dict[ir.Expr, ir.Expr] = {main.params[0]: main.params[0]}
+        with builder.function("main", [main.params[0]]):
+            with builder.dataflow():
+                for variable, value in bindings(main):
+                    values[variable] = annotate(builder, spec, value, values) if isinstance(value, ir.Call) else values[value]
+                output = builder.emit_output(values[main.body.body])
+            builder.emit_func_output(output)
+        about = json.dumps({"picture": spec.streams[PICTURE], "metadata": spec.metadata})
+        return builder.get().with_attrs({**dict(module.attrs), "srq.quantization": about})
 
     return apply
 
 
-def is_feature_map(value: ir.Expr) -> bool:
-    """Whether a value has the picture's (symbolic) extent, unlike a bias of shape (1, C, 1, 1)."""
-    shape = getattr(value.ty, "shape", None)
-    return shape is not None and len(shape) == 4 and not isinstance(shape[2], tirx.IntImm)
+def annotate(builder: relax.BlockBuilder, spec: QuantSpec, value: ir.Call, values: dict[ir.Expr, ir.Expr]) -> relax.Var:
+    """Emit a node's calls, operands renewed."""
+    operands = [(role, values.get(operand, operand)) for role, operand in roles(value)]
+    name = str(value.attrs["node"]) if "node" in value.attrs.keys() else ""  # noqa: SIM118
+    about = {key: value.attrs[key] for key in value.attrs.keys() if key != "operands"}  # noqa: SIM118
+    if name:
+        about["stream_step"] = spec.streams[name]
+    if is_call(value, "graph.function"):
+        operands.append(("table", constant(spec.tables[name])))
+    if not is_call(value, "graph.convolution"):
+        return builder.emit(with_roles(value.op.name, operands, value.ty, **about))
+    layer = spec.layers[name]
+    source = next(operand for role, operand in operands if role == INPUT)
+    codes = source if layer.input is None else builder.emit(quantize(source, name, layer))
+    made = [(INPUT, codes), ("weight", constant(layer.weight)), ("scale", constant(layer.weight_scale))]
+    made += [(role, operand) for role, operand in operands if role == "bias"]
+    if layer.correction is not None:
+        made.append(("correction", constant(layer.correction)))
+    about |= {"weight_bits": layer.weight_bits}
+    return builder.emit(with_roles("srq.conv2d", made, value.ty, **about))
 
 
-def annotate(rewriter: CallRewriter, convolution: ir.Call, name: str, layer: LayerSpec) -> ir.Expr:
-    source = convolution.args[0]
-    attributes: dict = {"layer": name}
-    if isinstance(layer.input, GridQuantizer):
-        step = layer.input.step
-        levels = [int(level) for level in layer.input.levels]
-        attributes |= {"bits": layer.input.bits, "step": step, "low": layer.input.low, "levels": levels}
-        if layer.equalization is not None:
-            attributes["equalization"] = [float(factor) for factor in layer.equalization]
-        if layer.zero_point is not None:
-            attributes["zero_point"] = [int(value) for value in layer.zero_point]
-    else:
-        step, attributes = 1.0, {**attributes, "picture": 1}
-    codes = rewriter.emit(call("srq.quantize", [source], relax.TensorType(source.ty.shape, "int16"), **attributes))
-    details = {
-        "layer": name, "weight_bits": layer.weight_bits, "groups": int(convolution.attrs.groups),
-        "stream_step": -1.0 if layer.stream_step is None else layer.stream_step,
-    }  # fmt: skip
-    result = relax.TensorType(convolution.ty.shape, "int32")
-    operands = [codes, constant(layer.weight), constant(layer.weight_scale)]
-    sums = rewriter.emit(call("srq.conv2d", operands, result, **details))
-    # the picture layer's unit depends on the map from pixels to its input, which is known when it is realized
-    unit = 1.0 if layer.input is None else layer.weight_scale.astype(np.float64) * np.float64(step)
-    correction = 0.0 if layer.correction is None else layer.correction
-    return affine_call(sums, Affine.of(unit, correction, len(layer.weight)))
+def quantize(source: ir.Expr, name: str, layer: LayerSpec) -> ir.Call:
+    """The codes that a layer reads, as decoded values."""
+    assert isinstance(layer.input, GridQuantizer)
+    operands = [(INPUT, source), ("levels", constant(layer.input.levels))]
+    for role, numbers in (("equalization", layer.equalization), ("zero_point", layer.zero_point)):
+        if numbers is not None:
+            operands.append((role, constant(numbers)))
+    about = {"layer": name, "bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
+    # codes of a picture's values have its own type; those of all others are feature maps
+    return with_roles("srq.quantize", operands, relax.TensorType(source.ty.shape, "int16"), **about)
+
+
+def roles(value: ir.Call) -> list[tuple[str, ir.Expr]]:
+    return list(zip(attribute(value, "operands"), value.args, strict=True))
+
+
+class QuantizedReader(NetworkReader):
+    """Reads an annotated module back."""
+
+    def __init__(self, module: IRModule):
+        about = json.loads(str(module.attrs["srq.quantization"]))
+        self.layers: dict[str, LayerSpec] = {}
+        self.streams: dict[str, float] = {PICTURE: about["picture"]}
+        self.tables: dict = {}
+        self.metadata = about["metadata"]
+        self.quantized: dict[relax.Var, ir.Call] = {}
+        super().__init__(module)
+
+    def read(self, variable: relax.Var, value: ir.Expr) -> None:
+        if is_call(value, "srq.quantize"):
+            self.quantized[variable] = value
+        elif is_call(value, "srq.conv2d"):
+            self.convolution(variable, value)
+        else:
+            super().read(variable, value)
+            if isinstance(value, ir.Call):
+                self.note(value)
+
+    def note(self, value: ir.Call) -> None:
+        name, table = str(value.attrs["node"]), operands_of(value).get("table")
+        self.streams[name] = float(value.attrs["stream_step"])
+        if table is not None:
+            self.tables[name] = array(table[0])
+
+    def convolution(self, variable: relax.Var, value: ir.Call) -> None:
+        operands, name = operands_of(value), str(value.attrs["node"])
+        source = operands[INPUT][0]
+        numbers = {role: array(operand[0]) for role, operand in operands.items() if role != INPUT}
+        quantizer, given = None, {}
+        if source in self.quantized:
+            quantize = self.quantized[source]
+            read = {role: array(operand[0]) for role, operand in operands_of(quantize).items() if role != INPUT}
+            quantizer = GridQuantizer(int(quantize.attrs["bits"]), float(quantize.attrs["step"]), int(quantize.attrs["low"]),
+                                      read.pop("levels"))  # fmt: skip
+            source, given = operands_of(quantize)[INPUT][0], read
+        layer = LayerSpec(numbers["weight"], numbers["scale"], int(value.attrs["weight_bits"]), quantizer,
+                          correction=numbers.get("correction"), **given)  # fmt: skip
+        self.layers[name] = layer
+        constants: dict = {role: operands[role] for role in ("bias",) if role in operands}
+        constants["weight"] = [constant(layer.real_weight)]
+        self.add(variable, value, "convolution", [source], constants)
+        self.streams[name] = float(value.attrs["stream_step"])
+
+
+def quantization_of(module: IRModule) -> QuantSpec:
+    """The QuantSpec that an annotated module holds; ``weight_limit`` and ``winograd`` of its layers, which training needs, not.
+
+    Raises:
+        UserError: an operation is no part of a quantized network; by name.
+    """
+    reader = QuantizedReader(module)
+    return QuantSpec(reader.graph(), reader.layers, reader.streams, reader.tables, reader.metadata)
+
+

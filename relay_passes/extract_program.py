@@ -18,8 +18,7 @@ from typing import Any
 from tvm import IRModule, ir, relax, tirx
 from tvm.sym import Analyzer
 
-from relay_passes.operators import is_call
-from relay_passes.plan_layout import bindings, is_access
+from relay_passes.operators import bindings, is_access, is_call
 from tvm_srq.program import Argument, Extent, FeatureMap, Program, Read, Step
 
 CALLS = "srq.calls"

@@ -1,180 +1,232 @@
-"""Lower: every ``srq.convolution`` becomes a call of the kernel its target's rules choose."""
+"""Lower: every ``srq.<step>`` becomes a call of a kernel, a convolution of the one that its target's rules choose."""
+
+from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
+import tvm_ffi
 from numpy.typing import NDArray
 from tvm import IRModule, ir, relax, tirx
 
+from relay_passes.convolution_workload import describe
 from relay_passes.extract_program import CALLS, describe_call
-from relay_passes.operators import constant, integers, is_call
-from relay_passes.plan_layout import SKIP, bindings, is_access
+from relay_passes.operators import attribute, bindings, constant
+from relay_passes.plan_layout import IN_PLACE, MEMORY
+from relay_passes.realize_integer import step_of
 from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.registry import Rule, Selection, select
-from schedules.workload import Constants, Convolution, Layout, is_packable
+from schedules.steps.maps import StoredMap
+from schedules.steps.registry import step_kernel
+from schedules.workload import Convolution as Workload
+from schedules.workload import Layout
 from tvm_srq.errors import UserError
-from tvm_srq.requantize import MAX_TABLE
-from tvm_srq.winograd_range import INT8, largest_transformed
+from tvm_srq.steps import Step
+from tvm_srq.steps.convolution import Convolution
 
-StorePicture = Callable[[Layout, int], tirx.PrimFunc]
+StorePicture = Callable[[Layout, int, int], tirx.PrimFunc]
 
 
 def lower_to_kernels(
-    layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture
-):  # noqa: ANN201 - a pass
+    layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture, device: str = "cpu"
+) -> Callable[[IRModule], IRModule]:
     """The pass for one target.
 
     The module's attribute ``srq.kernels`` tells which kernel serves which layer, as JSON; ``srq.calls`` what each call reads
     (relay_passes.extract_program).
     """
-    return lambda module: Lowering(layout, rules, store_picture).run(module)
+    return lambda module: Lowering(layout, rules, store_picture, device).run(module)
 
 
 class Lowering:
-    """Rebuilds the main function, adding one PrimFunc per distinct workload."""
+    """Rebuilds the main function, adding one PrimFunc per distinct kernel.
 
-    def __init__(self, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture):
-        self.layout, self.rules, self.store_picture = layout, rules, store_picture
+    Attributes:
+        values: what holds a tensor, by its name; the parts of a wide map are held by whatever wrote to it last.
+        written: by map, that.
+    """
+
+    def __init__(self, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture, device: str):
+        self.layout, self.rules, self.store_picture, self.device = layout, rules, store_picture, device
         self.builder = relax.BlockBuilder()
-        self.selections: dict[Convolution, tuple[Selection, ir.GlobalVar]] = {}
-        self.values: dict = {}
+        self.selections: dict[Workload, tuple[Selection, ir.GlobalVar]] = {}
+        self.functions: list[tuple[tirx.PrimFunc, ir.GlobalVar]] = []
+        self.pictures: dict[bytes, relax.Var] = {}
+        self.values: dict[str, relax.Var] = {}
+        self.written: dict[str, relax.Var] = {}
+        self.map_of: dict[str, str] = {}
         self.report: list[dict] = []
         self.calls: list[dict] = []
 
     def run(self, module: IRModule) -> IRModule:
         main = module["main"]
-        picture = main.params[0]
-        self.values[picture] = picture
-        with self.builder.function("main", [picture]):
+        planned = [value for _, value in bindings(main) if isinstance(value, ir.Call)]
+        self.picture_halo = max((kernel // 2 for kernel in map(picture_kernel, planned)), default=0)
+        self.picture = main.params[0]
+        self.values["picture"] = self.picture
+        self.outside = outside_of_maps(planned, self.layout)
+        with self.builder.function("main", [self.picture]):
             with self.builder.dataflow():
-                for variable, value in bindings(main):
-                    if is_call(value, "srq.convolution"):
-                        self.values[variable] = self.convolution(value, picture)
-                    elif is_access(value):
-                        made = relax.TupleGetItem(self.values[value.tuple_value], value.index)
-                        self.values[variable] = self.builder.emit(made)
-                    else:
-                        self.values[variable] = self.values[value]
-                output = self.builder.emit_output(self.values[main.body.body])
+                for value in planned:
+                    self.lower(value)
+                output = self.builder.emit_output(self.values[attribute(planned[-1], "outputs")[0]])
             self.builder.emit_func_output(output)
-        return self.builder.get().with_attr("srq.kernels", json.dumps(self.report)).with_attr(CALLS, json.dumps(self.calls))
+        about = {"srq.kernels": json.dumps(self.report), CALLS: json.dumps(self.calls)}
+        return self.builder.get().with_attrs(about)
 
-    def convolution(self, value: ir.Call, picture: relax.Var) -> relax.Var:
-        workload, constants = describe(value)
-        if workload not in self.selections:
-            selection = self.select(workload, str(value.attrs["layer"]))
-            name = f"convolution_{len(self.selections)}"
-            function = selection.kernel.function.with_attr("global_symbol", name)
-            self.selections[workload] = (selection, self.builder.add_func(function, name))
-        selection, kernel = self.selections[workload]
+    def lower(self, value: ir.Call) -> None:
+        step, names = step_of(value), attribute(value, "sources")
+        memory = [StoredMap(**stored) for stored in attribute(value, MEMORY)]
+        sources, outputs = memory[: len(names)], memory[len(names) :]
+        for name, tensor in zip([*names, *attribute(value, "outputs")], attribute(value, "tensors"), strict=True):
+            self.map_of[name] = tensor["map"]
+        if isinstance(step, Convolution):
+            self.convolution(value, step, sources, outputs)
+        else:
+            self.step(value, step, sources, outputs[0])
+
+    # convolutions
+
+    def convolution(self, value: ir.Call, step: Convolution, sources: list[StoredMap], outputs: list[StoredMap]) -> None:
+        layer, in_place = str(value.attrs["layer"]), bool(value.attrs[IN_PLACE])
+        read = sources[:-1] if step.adds_skip else sources
+        codes = next((output for output in outputs if output.kind == "codes"), None)
+        in_halo = (self.picture_halo if self.layout.has_halo else 0) if step.reads_picture else read[0].halo
+        workload, constants = describe(layer, step, read, codes, self.layout, in_halo, in_place)
+        selection, kernel = self.selected(workload, layer)
         rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
-        self.report.append({"layer": str(value.attrs["layer"]), "kernel": selection.kernel.name, "rejected": rejected,
-                            "workload": asdict(workload)})  # fmt: skip
-        source = self.stored_picture(picture, workload, constants) if workload.reads_picture else self.values[value.args[0]]
-        arguments = [source, *(constant(array) for array in selection.kernel.pack(constants))]
-        self.calls.append(self.describe(str(value.attrs["layer"]), workload, constants))
-        if workload.adds_skip:
-            arguments.append(self.values[value.args[SKIP]])
-        logical = list(value.ty.fields) if isinstance(value.ty, relax.TupleType) else [value.ty]
-        kinds = [kind for kind, used in (("stream", workload.writes_stream), ("codes", workload.codes != "none"),
-                                         ("picture", workload.writes_picture)) if used]  # fmt: skip
-        types = [self.stored_type(kind, ty, workload.out_halo) for kind, ty in zip(kinds, logical, strict=True)]
-        if workload.in_place:
-            over_skip = [len(arguments) - 1, *[-1] * (len(types) - 1)]
-            return self.builder.emit(relax.op.call_tir_inplace(kernel, arguments, over_skip, types))
-        return self.builder.emit(relax.call_tir(kernel, arguments, types if len(types) > 1 else types[0]))
-
-    def describe(self, layer: str, workload: Convolution, constants: Constants) -> dict:
-        """The entry of ``srq.calls`` for a convolution."""
+        self.report.append({"layer": layer, "kernel": selection.kernel.name, "rejected": rejected, "workload": asdict(workload)})
+        names = attribute(value, "sources")
+        source = self.stored_picture(step) if step.reads_picture else self.value(names[0])
+        operands = [source, *(constant(numbers) for numbers in selection.kernel.pack(constants))]
         reads = {"source": workload.kernel // 2 if self.layout.has_halo else 0}
-        if workload.adds_skip:
-            reads["stream" if workload.in_place else "skip"] = 0
-        zeros = constants.outside(self.layout.padded(workload.features))
-        outside = self.layout.store(zeros, self.layout.shift(*constants.out_range))
-        return describe_call(layer, reads, {"codes": (workload.out_halo, outside.tolist())})
+        over: dict[str, relax.Var] = {}
+        if in_place:
+            over["stream"] = self.values[names[-1]]
+            reads["stream"] = 0
+        elif step.adds_skip:
+            operands.append(self.values[names[-1]])
+            reads["skip"] = 0
+        self.emit(value, layer, kernel, operands, over, outputs, reads)
 
-    def select(self, workload: Convolution, layer: str) -> Selection:
+    def selected(self, workload: Workload, layer: str) -> tuple[Selection, tirx.PrimFunc]:
         """Raises UserError where the target has no kernel for a layer."""
-        try:
-            return select(workload, self.rules)
-        except LookupError as error:
-            raise UserError(f"layer {layer} has no kernel on this target ({error}); compile for another target") from error
+        if workload not in self.selections:
+            try:
+                selection = select(workload, self.rules)
+            except LookupError as error:
+                raise UserError(f"layer {layer} has no kernel on this target ({error}); compile for another target") from error
+            self.selections[workload] = selection, selection.kernel.function
+        return self.selections[workload]
 
-    def stored_picture(self, picture: relax.Var, workload: Convolution, constants: Constants) -> relax.Var:
-        kernel = self.builder.add_func(
-            self.store_picture(self.layout, workload.in_halo).with_attr("global_symbol", "store_picture"), "store_picture"
-        )
-        colours = np.zeros(self.layout.picture_channels, np.int64)
-        colours[:3] = constants.padding
-        padding = self.layout.store(colours, self.layout.shift(0, 255))
-        self.calls.append(describe_call("picture", {"picture": 0}, {"codes": (workload.in_halo, padding.tolist())}))
-        height, width, halo = picture.ty.shape[0], picture.ty.shape[1], 2 * workload.in_halo
-        shape = (height + halo, width + halo, self.layout.picture_channels)
-        stored = relax.TensorType(shape, self.layout.storage)
-        return self.builder.emit(relax.call_tir(kernel, [picture, constant(padding)], stored))
+    def stored_picture(self, step: Convolution) -> relax.Var:
+        """The picture as convolutions read it, stored once for each colour that lies around it."""
+        colours, channels = len(step.padding), self.layout.picture_channels
+        padding = self.layout.store(np.pad(step.padding.astype(np.int64), (0, channels - colours)), self.layout.shift(0, 255))
+        if padding.tobytes() not in self.pictures:
+            halo = self.picture_halo if self.layout.has_halo else 0
+            kernel = self.function(self.store_picture(self.layout, halo, colours), "store_picture")
+            self.calls.append(describe_call("picture", {"picture": 0}, {"codes": (halo, padding.tolist())}))
+            height, width = self.picture.ty.shape[0] + 2 * halo, self.picture.ty.shape[1] + 2 * halo
+            stored = relax.TensorType((height, width, channels), self.layout.storage)
+            made = relax.call_tir(kernel, [self.picture, constant(padding)], stored)
+            self.pictures[padding.tobytes()] = self.builder.emit(made)
+        return self.pictures[padding.tobytes()]
 
-    def stored_type(self, kind: str, logical: relax.TensorType, halo: int) -> relax.TensorType:
-        if kind == "picture":
-            return logical
-        _, channels, height, width = logical.shape
-        padded = self.layout.padded(int(channels))
-        if kind == "stream":
-            return relax.TensorType((height, width, padded), "int16")
-        return relax.TensorType((height + 2 * halo, width + 2 * halo, padded), self.layout.storage)
+    # other steps
+
+    def step(self, value: ir.Call, step: Step, sources: list[StoredMap], output: StoredMap) -> None:
+        layer = str(value.attrs["layer"])
+        made = step_kernel(step, tuple(sources), output, self.layout, self.device)
+        self.report.append({"layer": layer, "kernel": made.name, "rejected": [], "workload": None})
+        operands = [self.value(name) for name in attribute(value, "sources")]
+        reads = {f"source{number}": 0 for number in range(len(operands))}
+        operands += [constant(numbers) for numbers in made.constants]
+        self.emit(value, layer, made.function, operands, {}, [output], reads, whole=step.rows.whole)
+
+    # calls
+
+    def value(self, name: str) -> relax.Var:
+        """What holds a tensor."""
+        return self.written.get(self.map_of.get(name, ""), self.values.get(name))
+
+    def emit(
+        self, value: ir.Call, layer: str, function: tirx.PrimFunc, operands: list[ir.Expr], over: dict[str, relax.Var],
+        outputs: Sequence[StoredMap], reads: dict[str, int], whole: bool = False,
+    ) -> None:  # fmt: skip
+        """Call a kernel. ``over``: what outputs are written over, by parameter; parts of wide maps are found here."""
+        names, types = attribute(value, "outputs"), list(value.ty.fields) if len(outputs) > 1 else [value.ty]
+        parameters = [parameter.name for parameter in function.params][-len(outputs) :]
+        halos = {}
+        for name, parameter, stored in zip(names, parameters, outputs, strict=True):
+            if stored.kind == "codes":
+                halos[parameter] = (stored.halo, self.outside[self.map_of[name]].tolist())
+                if self.map_of[name] in self.written:
+                    over = {**over, parameter: self.written[self.map_of[name]]}
+        kept = [parameter for parameter in parameters if parameter in over]
+        kernel = self.function(last_in_place_first(function, parameters, kept), layer_kind(value))
+        indices = [len(operands) + kept.index(parameter) if parameter in over else -1 for parameter in parameters]
+        operands = [*operands, *(over[parameter] for parameter in kept)]
+        results = [stored_type(ty, stored) for ty, stored in zip(types, outputs, strict=True)]
+        given = results if len(results) > 1 else results[0]
+        made = relax.op.call_tir_inplace(kernel, operands, indices, results) if kept else relax.call_tir(kernel, operands, given)
+        self.calls.append(describe_call(layer, reads, halos, whole))
+        self.keep(names, self.builder.emit(made), outputs)
+
+    def keep(self, names: list[str], made: relax.Var, outputs: Sequence[StoredMap]) -> None:
+        for index, (name, stored) in enumerate(zip(names, outputs, strict=True)):
+            self.values[name] = made if len(names) == 1 else self.builder.emit(relax.TupleGetItem(made, index))
+            if stored.kind == "codes":
+                self.written[self.map_of[name]] = self.values[name]
+
+    def function(self, function: tirx.PrimFunc, kind: str) -> ir.GlobalVar:
+        """The module's function of this body."""
+        for known, variable in self.functions:
+            if tvm_ffi.structural_equal(known, function):
+                return variable
+        name = f"{kind}_{sum(variable.name_hint.startswith(kind) for _, variable in self.functions)}"
+        self.functions.append((function, self.builder.add_func(function.with_attr("global_symbol", name), name)))
+        return self.functions[-1][1]
 
 
-def describe(value: ir.Call) -> tuple[Convolution, Constants]:
-    """An ``srq.convolution`` as the workload and the numbers its kernel needs.
-
-    Raises:
-        UserError: its output codes span more grid steps than a kernel's table has entries.
-    """
-    attributes = value.attrs
-    weight, start, positive, negative, ratio = (argument.value.numpy() for argument in value.args[1:SKIP])
-    has_codes = "levels" in attributes.keys()  # noqa: SIM118
-    levels, padding, zero_point = (integers(attributes, key) for key in ("levels", "padding", "zero_point"))
-    low = int(attributes["low"]) if has_codes else 0
-    uniform = np.array_equal(levels, np.arange(low, low + len(levels)))
-    low_in, high_in, groups = (int(attributes[key]) for key in ("in_low", "in_high", "groups"))
-    if not uniform and len(levels) > MAX_TABLE:
-        raise UserError(
-            f"the dual-region codes behind layer {attributes['layer']} span {len(levels)} grid steps, and kernels look up "
-            f"{MAX_TABLE} at most; quantize again with --activation-magnitude 31"
-        )
-    constants = Constants(weight, start, positive, negative, low_in, high_in, padding, low, levels, ratio, zero_point)
-    workload = Convolution(
-        in_channels=weight.shape[1] * groups, out_channels=len(weight), kernel=weight.shape[2], groups=groups,
-        reads_picture=bool(attributes["reads_picture"]), in_halo=int(attributes["in_halo"]),
-        out_halo=int(attributes["out_halo"]), shuffle=int(attributes["shuffle"]),
-        bent=bool(attributes["bent"]) and not clipping_bends(constants, direct=len(ratio) == 0),
-        adds_skip=len(value.args) > SKIP, in_place=bool(attributes["in_place"]),
-        writes_stream=isinstance(value.ty, relax.TupleType),
-        codes="none" if not has_codes else "uniform" if uniform else "table", from_stream=len(ratio) > 0,
-        writes_picture=not has_codes, in_magnitude=rounded_up(max(abs(low_in), abs(high_in)), (31, 127, 255)),
-        weight_magnitude=rounded_up(int(np.abs(weight.astype(np.int16)).max()), (7, 14, 31, 127)),
-        transformed_weight=transformed_class(weight, groups),
-        packable=is_packable(constants, has_codes and not uniform), zero_points=bool(zero_point.any()),
-    )  # fmt: skip
-    return workload, constants
+def last_in_place_first(function: tirx.PrimFunc, outputs: list[str], kept: list[str]) -> tirx.PrimFunc:
+    """The function with those of its outputs first that are written over what is there: operands come before results."""
+    parameters = list(function.params)
+    first, last = parameters[: -len(outputs)], parameters[-len(outputs) :]
+    order = [*(p for p in last if p.name in kept), *(p for p in last if p.name not in kept)]
+    if order == last:
+        return function
+    return tirx.PrimFunc([*first, *order], function.body, function.ret_type, function.buffer_map, function.attrs)
 
 
-def transformed_class(weight: NDArray[np.int8], groups: int) -> int | None:
-    """63 for weights of 4 bits, 127 where exact Winograd takes the kernels in int8, else None."""
-    if weight.shape[2:] != (3, 3) or groups != 1:
-        return None
-    largest = largest_transformed(weight.astype(np.int64)).max()
-    return next((limit for limit in (9 * 7, INT8) if largest <= limit), None)
+def layer_kind(value: ir.Call) -> str:
+    return str(value.op.name.removeprefix("srq."))
 
 
-def rounded_up(value: int, classes: tuple[int, ...]) -> int:
-    """The first class that holds a magnitude: layers that differ within one share a kernel."""
-    return next((limit for limit in classes if value <= limit), value)
+def picture_kernel(value: ir.Call) -> int:
+    """Kernel size of a convolution that reads the picture; 1 for all else."""
+    if layer_kind(value) != Convolution.name or not attribute(value, "scalars")["reads_picture"]:
+        return 1
+    step = step_of(value)
+    assert isinstance(step, Convolution)
+    return int(step.weight.shape[2])
 
 
-def clipping_bends(constants: Constants, direct: bool) -> bool:
-    """Whether a ReLU is nothing but the clipping of codes at a real zero: then one multiplier serves all accumulators."""
-    relu = not constants.negative.any() and bool((constants.positive >= 0).all())
-    zero = constants.zero_point if len(constants.zero_point) else np.zeros(1, np.int16)
-    return relu and direct and len(constants.levels) > 0 and bool((zero == constants.low).all())
+def outside_of_maps(planned: list[ir.Call], layout: Layout) -> dict[str, NDArray]:
+    """By map of codes, (stored channels,) stored codes of a real zero."""
+    found: dict[str, NDArray] = {}
+    for value in planned:
+        for tensor, memory in zip(attribute(value, "tensors"), attribute(value, MEMORY), strict=True):
+            if memory["kind"] == "codes":
+                stored, shift = StoredMap(**memory), layout.shift(memory["low"], memory["high"])
+                whole = found.setdefault(tensor["map"], layout.store(np.zeros(stored.stored, np.int64), shift))
+                outside = np.array(tensor["outside"], np.int64)
+                whole[stored.offset : stored.offset + len(outside)] = layout.store(outside, shift)
+    return found
+
+
+def stored_type(logical: relax.TensorType, stored: StoredMap) -> relax.TensorType:
+    rows, columns, _ = logical.shape
+    return relax.TensorType((rows + 2 * stored.halo, columns + 2 * stored.halo, stored.stored), stored.dtype)

@@ -1,26 +1,33 @@
-"""Our graph operators: they carry quantization through the IR, readable when printed, until kernels replace them."""
+"""Our operators in Relax: ``graph.*`` are a network's in floats, ``srq.*`` its quantization and its integer steps.
 
+They are plain calls with constant operands and attributes, readable when printed, until kernels replace them. What is neither a
+number nor a name stands in an attribute as JSON.
+"""
+
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tvm import ir, relax
 
-from tvm_srq.affine import Affine
+from tvm_srq.operators import OPERATORS
+from tvm_srq.steps import STEPS
+from tvm_srq.steps.convolution import Convolution
 
-DESCRIPTIONS = {
-    "srq.quantize": "float32 -> decoded codes m, int16; or, with picture, the exact pixels",
-    "srq.conv2d": "codes, int8 weight -> int32 sums",
-    "srq.affine": "x, multiplier, offset (float64, per channel) -> float32",
-    "srq.add": "addition of two skip streams",
-    "srq.convolution": "input, weight, start, positive, negative, ratio[, skip] -> stream, codes or picture",
+QUANTIZATION = {
+    "srq.quantize": "float32 -> decoded codes m, int16: value, levels[, factors][, zero point]",
+    "srq.conv2d": "codes or the picture's values, int8 weight, scale[, bias][, correction] -> float32",
 }
+NETWORK = {f"graph.{name}": (operator.__doc__ or "").strip() for name, operator in OPERATORS.items()}
+INTEGER = {f"srq.{step.name}": (step.__doc__ or "").strip() for step in (*STEPS.values(), Convolution)}
 
 
 def register() -> None:
     """Make the operators known to TVM, once."""
     known = set(ir.Op.list_op_names())
-    for name, description in DESCRIPTIONS.items():
+    for name, description in (NETWORK | QUANTIZATION | INTEGER).items():
         if name not in known:
             ir._ffi_api.RegisterOp(name, description)
             ir.register_op_attr(name, "FPurity", True)
@@ -34,25 +41,31 @@ def call(name: str, arguments: list, result: ir.Type, **attributes: Any) -> ir.C
     return ir.Call(name, arguments, attributes or None, ret_ty=result)
 
 
-def affine_call(value: ir.Expr, affine: Affine) -> ir.Call:
-    """``srq.affine`` of a (1, C, H, W) value."""
-    constants = [relax.const(part, "float64") for part in (affine.multiplier, affine.offset)]
-    return call("srq.affine", [value, *constants], relax.TensorType(value.ty.shape, "float32"))
-
-
-def integers(attributes: ir.Attrs, name: str) -> NDArray[np.int16]:
-    """A list of integers among a call's attributes; empty if it is not there."""
-    return np.array([int(value) for value in attributes[name]] if name in attributes.keys() else [], np.int16)  # noqa: SIM118
-
-
 def is_call(expression: Any, name: str) -> bool:
     """Whether an expression calls operator ``name``."""
     return isinstance(expression, ir.Call) and isinstance(expression.op, ir.Op) and expression.op.name == name
 
 
-def affine_of(value: ir.Call) -> Affine:
-    return Affine(*(argument.value.numpy() for argument in value.args[1:3]))
+def is_access(value: ir.Expr) -> bool:
+    return isinstance(value, relax.TupleGetItem)
+
+
+def bindings(main: relax.Function) -> Iterator[tuple[relax.Var, ir.Expr]]:
+    """Variables and what they are bound to, in order."""
+    for block in main.body.blocks:
+        for binding in block.bindings:
+            yield binding.var, binding.value
 
 
 def constant(value: NDArray) -> ir.Expr:
     return relax.const(np.ascontiguousarray(value), str(value.dtype))
+
+
+def array(value: ir.Expr) -> NDArray:
+    """What a constant holds."""
+    return value.value.numpy()
+
+
+def attribute(value: ir.Call, name: str) -> Any:
+    """An attribute that is kept as JSON."""
+    return json.loads(str(value.attrs[name]))

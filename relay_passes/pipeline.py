@@ -6,36 +6,32 @@ from collections.abc import Callable, Sequence
 from tvm import IRModule
 
 from relay_passes.annotate_quantization import annotate_quantization
-from relay_passes.fold_batch_norm import fold_batch_norm
-from relay_passes.fold_mean_shift import fold_mean_shift
-from relay_passes.fold_scalar import fold_scalar
-from relay_passes.lower_to_kernels import StorePicture, lower_to_kernels
+from relay_passes.import_graph import import_graph
+from relay_passes.lower_to_kernels import lower_to_kernels
 from relay_passes.plan_layout import plan_layout
 from relay_passes.realize_integer import realize_integer
-from relay_passes.recover_operators import recover_operators
-from schedules.cpu.picture import store_picture as cpu_picture
-from schedules.registry import Rule
-from schedules.workload import Layout
 from tvm_srq.errors import UserError
 from tvm_srq.spec import QuantSpec
+from tvm_srq.targets import Preset
 
 Pass = tuple[str, Callable[[IRModule], IRModule]]
 
 
-def passes(
-    spec: QuantSpec, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture = cpu_picture
-) -> list[Pass]:
+def passes(spec: QuantSpec, preset: Preset) -> list[Pass]:
     """(name, pass) in order."""
     return [
-        ("recover_operators", recover_operators),
         ("annotate_quantization", annotate_quantization(spec)),
-        ("fold_batch_norm", fold_batch_norm),
-        ("fold_mean_shift", fold_mean_shift),
-        ("fold_scalar", fold_scalar),
         ("realize_integer", realize_integer),
-        ("plan_layout", plan_layout(layout)),
-        ("lower_to_kernels", lower_to_kernels(layout, rules, store_picture)),
+        ("plan_layout", plan_layout(preset.layout)),
+        ("lower_to_kernels", lower_to_kernels(preset.layout, preset.rules, preset.store_picture, preset.device)),
     ]
+
+
+def lowered(
+    spec: QuantSpec, preset: Preset, print_before: Sequence[str] = (), print_after: Sequence[str] = ()
+) -> IRModule:
+    """The kernel calls of a quantized network on a target. Args and errors as :func:`run`, and as the passes raise."""
+    return run(import_graph(spec.graph), passes(spec, preset), print_before, print_after)
 
 
 def run(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,6 @@ def compile_network(
     from tvm_srq import nvcc
     from tvm_srq.artifact import save_artifact
     from tvm_srq.build import build_kernels
-    from tvm_srq.frontend import import_network
     from tvm_srq.linking import Linking
     from tvm_srq.spec_file import load_spec
     from tvm_srq.targets import preset
@@ -83,21 +83,19 @@ def compile_network(
     require_folder(Path(output))
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
-    rules = chosen.rules
     if tuning_records is not None:
         from tvm_srq.tuning.records import load_records
         from tvm_srq.tuning.rule import tuned_rules
 
-        rules = tuned_rules(chosen, load_records(tuning_records, target), prefer_tuned)
-    sequence = pipeline.passes(spec, chosen.layout, rules, chosen.store_picture)
-    module = pipeline.run(import_network(spec), sequence, print_before, print_after)
+        chosen = replace(chosen, rules=tuned_rules(chosen, load_records(tuning_records, target), prefer_tuned))
+    module = pipeline.lowered(spec, chosen, print_before, print_after)
     manifest = {
         "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "network": spec.graph.description,
         "scale": spec.graph.scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
         "workspace": measure_workspace(module),
     }  # fmt: skip
-    program = extract_program(module)
+    program = extract_program(module, spec.graph.smallest)
     executable, further = build_kernels(module, chosen)
     if chosen.device == "cuda":
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()

@@ -29,7 +29,7 @@ class Preset:
         config: TVM's target, as a dict.
         layout: of feature maps in memory.
         rules: kernel rules, best first.
-        store_picture: (layout, halo) -> the first kernel, which stores the uint8 picture.
+        store_picture: (layout, halo, colours) -> the first kernel, which stores the uint8 picture.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Preset:
     config: dict[str, Any]
     layout: Layout
     rules: list[tuple[str, Rule]]
-    store_picture: Callable[[Layout, int], PrimFunc] = cpu_picture
+    store_picture: Callable[[Layout, int, int], PrimFunc] = cpu_picture
 
     @property
     def device(self) -> str:

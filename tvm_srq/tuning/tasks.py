@@ -9,7 +9,6 @@ from schedules.generic.strip import strip_workload
 from schedules.registry import Rule
 from schedules.workload import Convolution
 from tvm_srq.errors import UserError
-from tvm_srq.frontend import import_network
 from tvm_srq.spec import QuantSpec
 from tvm_srq.targets import Preset
 
@@ -56,9 +55,8 @@ def templates(preset: Preset) -> list[tuple[str, Rule]]:
 
 def network_workloads(spec: QuantSpec, preset: Preset) -> list[tuple[str, Convolution, str]]:
     """(layer, workload, kernel without tuning) of a network, in order."""
-    module = pipeline.run(import_network(spec), pipeline.passes(spec, preset.layout, preset.rules))
-    rows = json.loads(module.attrs["srq.kernels"])
-    return [(row["layer"], Convolution(**row["workload"]), row["kernel"]) for row in rows]
+    rows = json.loads(pipeline.lowered(spec, preset).attrs["srq.kernels"])
+    return [(row["layer"], Convolution(**row["workload"]), row["kernel"]) for row in rows if row["workload"]]
 
 
 def find_tasks(layers: list[tuple[str, Convolution, str]], all_layers: bool) -> list[Task]:

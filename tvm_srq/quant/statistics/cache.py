@@ -77,7 +77,10 @@ def statistics_key(network: GraphNetwork, paths: list[Path], seed: int, moments:
 def packed(statistics: Statistics) -> dict[str, Any]:
     moments = statistics.moments
     return {
-        "values": {name: [seen.minima, seen.maxima, seen.samples, list(map(str, seen.bounds))] for name, seen in statistics.values.items()},
+        "values": {
+            name: [seen.minima, seen.maxima, seen.samples, [str(bound) for bound in seen.bounds]]
+            for name, seen in statistics.values.items()
+        },
         "moments": None if moments is None else [[name, m.kernel, m.count, m.total] for (name, _), m in moments.items()],
         "largest": statistics.largest,
     }
