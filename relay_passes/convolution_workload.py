@@ -41,9 +41,9 @@ def describe(
     workload = Workload(
         in_channels=step.weight.shape[1] * step.groups, out_channels=len(step.weight), kernel=step.weight.shape[2],
         groups=step.groups, reads_picture=step.reads_picture, in_halo=in_halo, out_halo=codes.halo if codes else 0,
-        shuffle=step.shuffle, bent=step.bent and not clipping_bends(constants, direct=not len(step.ratio)),
+        shuffle=step.shuffle, bent=step.bent and not clipping_bends(constants, direct=not makes_stream(step)),
         adds_skip=step.adds_skip, in_place=in_place, writes_stream=step.writes_stream,
-        codes="none" if not writes_codes else "uniform" if uniform else "table", from_stream=len(step.ratio) > 0,
+        codes="none" if not writes_codes else "uniform" if uniform else "table", from_stream=makes_stream(step),
         writes_picture=step.writes_picture, in_magnitude=rounded_up(max(abs(low), abs(high)), (31, 127, 255)),
         weight_magnitude=rounded_up(int(np.abs(step.weight.astype(np.int16)).max()), (7, 14, 31, 127)),
         transformed_weight=transformed_class(step.weight, step.groups),
@@ -58,11 +58,18 @@ def constants_of(step: Convolution, sources: Sequence[StoredMap], codes: StoredM
     order = np.zeros(0, np.int64) if step.reads_picture else layout.concatenated([source.channels for source in sources])
     beside_each_other = np.array_equal(order, np.arange(len(order)))
     wide = codes is not None and is_wide(codes, layout)
+    features = len(step.weight) // step.shuffle**2
+    ratio = np.zeros(features, np.float32) if makes_stream(step) and not len(step.ratio) else step.ratio  # a stream alone
     return Constants(
-        step.weight, step.start, step.positive, step.negative, low, high, step.padding, step.low, step.levels, step.ratio,
+        step.weight, step.start, step.positive, step.negative, low, high, step.padding, step.low, step.levels, ratio,
         step.zero_point, np.zeros(0, np.int64) if beside_each_other else order,
         out_low=codes.low if codes and wide else None, out_high=codes.high if codes and wide else None,
     )  # fmt: skip
+
+
+def makes_stream(step: Convolution) -> bool:
+    """Whether sums are requantized to stream values first."""
+    return step.writes_stream or len(step.ratio) > 0
 
 
 def is_wide(stored: StoredMap, layout: Layout) -> bool:

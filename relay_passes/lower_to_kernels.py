@@ -198,7 +198,7 @@ def last_in_place_first(function: tirx.PrimFunc, outputs: list[str], kept: list[
     order = [*(p for p in last if p.name in kept), *(p for p in last if p.name not in kept)]
     if order == last:
         return function
-    return tirx.PrimFunc([*first, *order], function.body, function.ret_type, function.buffer_map, function.attrs)
+    return tirx.PrimFunc([*first, *order], function.body, function.ret_type, function.attrs)
 
 
 def layer_kind(value: ir.Call) -> str:

@@ -74,7 +74,7 @@ class Convolution:
         in_place: the sum is written over the skip stream, which is then no parameter of its own.
         writes_stream: the int16 stream is an output.
         codes: how output codes are made: "none", "uniform" (clip only) or "table" (``levels`` lookup).
-        from_stream: codes are requantized from the (clipped) stream value by ``ratio``, rather than direct.
+        from_stream: sums become (clipped) stream values, and codes are requantized from these by ``ratio``, rather than direct.
         writes_picture: the output is the (H, W, 3) uint8 picture, unpadded; then nothing else is written.
         in_magnitude, weight_magnitude: largest |m| and |weight|, for range proofs.
         transformed_weight: largest magnitude of the kernels' F(2x2, 3x3) transforms (tvm_srq.winograd_range), None: of any
