@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
+from tvm_srq.models.float_runner import FloatRunner
 
 from arm_instructions.counting import Counts, count_frame
 from arm_instructions.programs import Program, our_program, peer_program
@@ -31,7 +32,6 @@ from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
 from tvm_srq.targets import PRESETS
 
 # processor: our targets for it, best first; the first that this version has is taken

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
+from tvm_srq.models.float_runner import FloatRunner
 
 from demo import host_target
 from peers import PEERS
@@ -35,7 +36,6 @@ from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
 
 DEFAULT_OURS = tuple(NAMED)
 CALIBRATION = Path("datasets") / "calibration" / "SunHays80" / "LR_bicubic" / "X4"

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tvm_srq.models.float_runner import FloatRunner
 
 from peers.cache import cached_folder
 from peers.ncnn_model import quantize_layers, read_layers, write_layers
 from peers.networks import BASELINE, PictureNetwork, bilinear_upsampler, deployed, prepare_checkpoint
 from peers.task import PeerUnavailableError, Task
 from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
 
 PARAM = """7767517
 5 6
