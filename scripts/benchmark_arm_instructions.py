@@ -29,9 +29,9 @@ from peers.recipes import build, parse_recipe
 from peers.task import PeerUnavailableError, Task
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
+from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.metrics import psnr_y
-from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
+from tvm_srq.networks import load_graph
 from tvm_srq.targets import PRESETS
 
 # processor: our targets for it, best first; the first that this version has is taken
@@ -133,7 +133,7 @@ def measure(
     run, output = program
     tqdm.write(f"counting {name} on {processor}", file=sys.stderr)
     counts = count_frame(lambda emulator, frames: run(emulator, processor, frames))
-    expected = FloatRunner(load_checkpoint(task.checkpoint))(picture)
+    expected = GraphRunner(load_graph(task.checkpoint))(picture)
     return Row(processor, name, counts, psnr_y(output(), expected, task.scale))
 
 

@@ -33,9 +33,9 @@ from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing, require_folder
+from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.metrics import psnr_y
-from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
+from tvm_srq.networks import load_graph
 
 DEFAULT_OURS = tuple(NAMED)
 CALIBRATION = Path("datasets") / "calibration" / "SunHays80" / "LR_bicubic" / "X4"
@@ -123,7 +123,7 @@ def prepare_task(parsed: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     default = Path(data) / CALIBRATION if data else None
     source = parsed.calibration or (str(default) if default and default.is_dir() else None)
     pictures = calibration_pictures(source, parsed.cache)
-    scale = load_checkpoint(checkpoint).scale
+    scale = load_graph(checkpoint).scale
     context = {
         "network": origin, "size": "x".join(map(str, parsed.size)), "scale": scale, "threads": parsed.threads,
         "rounds": parsed.rounds, "processor": processor(), "python": platform.python_version(),
@@ -134,7 +134,7 @@ def prepare_task(parsed: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
 
 def measure(peers: list[Peer], task: Task, picture: NDArray[np.uint8], rounds: int) -> list[Row]:
     """Build one after the other, then run them in turn, in a new order every round."""
-    expected = FloatRunner(load_checkpoint(task.checkpoint))(picture)
+    expected = GraphRunner(load_graph(task.checkpoint))(picture)
     rows, workers = {}, {}
     try:
         for peer in tqdm(peers, "building", disable=None):

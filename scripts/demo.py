@@ -16,7 +16,7 @@ from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import write_picture
 from tvm_srq.metrics import psnr_y
-from tvm_srq.models import load_checkpoint
+from tvm_srq.networks import load_graph
 from tvm_srq.tuning.host import host_target
 
 ASSET = Path(api.__file__).parent / "assets" / "edsr_r6f32_x2.safetensors"
@@ -35,7 +35,7 @@ def main() -> None:
         write_picture(calibration / f"{name}.png", resize_bicubic(getattr(pictures, name)(), 1 / SCALE))
     write_picture(folder / "low.png", low)
     target = host_target()
-    rows = {"fp32": (api.load_upscaler(ASSET)[0], sum(p.numel() * 4 for p in load_checkpoint(ASSET).parameters()))}
+    rows = {"fp32": (api.load_upscaler(ASSET)[0], load_graph(ASSET).size * 4)}
     for bits in (8, 4):
         spec, artifact = folder / f"w{bits}a{bits}.srq", folder / f"w{bits}a{bits}.tar"
         api.quantize(ASSET, calibration, spec, weight_bits=bits, activation_bits=bits)

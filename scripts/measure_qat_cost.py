@@ -18,14 +18,14 @@ from typing import Any
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import replacing
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.metrics import mean_psnr_y
-from tvm_srq.models import load_checkpoint
-from tvm_srq.models.base import Network
+from tvm_srq.networks import load_network
 from tvm_srq.quant.baselines.learned_range import FORMS
 from tvm_srq.quant.baselines.qat import PUBLISHED_STEPS, AwareSchedule, training
 from tvm_srq.quant.policy.presets import quantize_by_preset
 from tvm_srq.quant.policy.settings import Settings
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec import QuantSpec
 
 
@@ -55,7 +55,7 @@ def measure(parsed: argparse.Namespace) -> None:
     os.environ["TVM_SRQ_CACHE"] = "off"  # calibration counts every time
     data = Path(os.environ["TVM_SRQ_DATA"])
     results = json.loads(parsed.results.read_text()) if parsed.results.is_file() else {}
-    network = load_checkpoint(data / "weights" / f"{parsed.network}.pt")
+    network = load_network(data / "weights" / f"{parsed.network}.pt")
     name = f"{parsed.network} W{parsed.bits}A{parsed.bits}"
     keys = {form: f"{name} {form}, {parsed.steps} steps of {parsed.batch}" for form in parsed.forms}
     for form, key in keys.items():
@@ -79,7 +79,7 @@ def write(path: Path, results: dict) -> None:
         temporary.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def qat_cell(network: Network, form: str, parsed: argparse.Namespace, data: Path) -> dict[str, Any]:
+def qat_cell(network: GraphNetwork, form: str, parsed: argparse.Namespace, data: Path) -> dict[str, Any]:
     """Train; the time of measuring PSNR is not counted."""
     folder = data / "datasets/calibration" / parsed.calibration
     low, high = folder / "LR_bicubic" / f"X{network.scale}", folder / "HR"
@@ -99,7 +99,7 @@ def qat_cell(network: Network, form: str, parsed: argparse.Namespace, data: Path
             "test": parsed.test, "PSNR after steps": psnr}  # fmt: skip
 
 
-def default_cell(network: Network, parsed: argparse.Namespace, data: Path) -> dict[str, Any]:
+def default_cell(network: GraphNetwork, parsed: argparse.Namespace, data: Path) -> dict[str, Any]:
     folder = data / "datasets/calibration" / parsed.calibration / "LR_bicubic" / f"X{network.scale}"
     started = time.process_time()
     spec = quantize_by_preset(network, folder, "default", weight_bits=parsed.bits, activation_bits=parsed.bits)

@@ -9,7 +9,8 @@ from tvm_srq import api
 from tvm_srq.errors import UserError
 
 REPOSITORY = Path(__file__).parents[2]
-QUANTIZING = [REPOSITORY / "tvm_srq" / name for name in ("quant", "models", "spec.py", "affine.py", "spec_file.py")]
+DECIDING = ("quant", "models", "graph", "operators", "lowering", "networks.py", "spec.py", "spec_file.py", "winograd_range.py")
+QUANTIZING = [REPOSITORY / "tvm_srq" / name for name in (*DECIDING, "affine.py")]
 COMPILING = [REPOSITORY / name for name in ("tvm_srq", "relay_passes", "schedules")]
 IN_RANGE = "upsamplers=body"  # everything but the first and last convolution within what exact Winograd takes
 NAMED = {

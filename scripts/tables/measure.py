@@ -14,7 +14,7 @@ from tvm_srq import api
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.files import replacing
 from tvm_srq.metrics import mean_psnr_y
-from tvm_srq.models import load_checkpoint
+from tvm_srq.networks import load_graph, load_network
 from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule
 from tvm_srq.quant.policy.presets import PRESETS, quantize_as_the_paper, quantize_by_preset
 from tvm_srq.quant.policy.settings import Settings
@@ -51,7 +51,7 @@ class Tables:
         if not missing:
             return
         checkpoint = self.checkpoint(network)
-        scale = load_checkpoint(checkpoint).scale
+        scale = load_graph(checkpoint).scale
         if method == "float32":
             run, row["executor"] = api.load_upscaler(checkpoint)[::2]
         else:
@@ -82,7 +82,7 @@ class Tables:
         return api.load_upscaler(artifact)[::2]
 
     def quantize(self, checkpoint: Path, path: Path, method: str, bits: int, seed: int) -> None:
-        network, row = load_checkpoint(checkpoint), METHODS[method]
+        network, row = load_network(checkpoint), METHODS[method]
         folder = self.data / "datasets/calibration/BSDS500train100/LR_bicubic" / f"X{network.scale}"
         settings = {**row.overrides, "seed": seed} | ({"weight_bits": bits, "activation_bits": bits} if row.bits is None else {})
         preset, progress = PRESETS[row.preset], Progress(f"{path}.resume")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from small_network import small_network, small_pictures
+from small_network import small_module, small_pictures
 
 import measure_memory
 from tvm_srq import api
@@ -21,7 +21,7 @@ SIZE = (10, 12)
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
-    torch.save(small_network().state_dict(), folder / "net.pt")
+    torch.save(small_module().state_dict(), folder / "net.pt")
     api.quantize(folder / "net.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "net.srq")
     api.compile_network(folder / "net.srq", "x86-64-v2", folder / "net.tar")
     return folder / "net.tar"

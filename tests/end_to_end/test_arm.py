@@ -13,7 +13,7 @@ from tvm_srq import api, targets
 from tvm_srq.artifact import read_artifact
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.spec_file import load_spec
 
 GUEST = Path(__file__).with_name("arm_guest.py")

@@ -11,7 +11,7 @@ from tvm_srq.cli import main
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
 from tvm_srq.execution.host import HostExecution
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
 

@@ -1,20 +1,15 @@
-"""Lowered graphs against the same quantization simulated in floats, and against the reference by plan, byte for byte."""
+"""Lowered graphs against the same quantization simulated in floats; what is fused, and what shares a map."""
 
 import numpy as np
 import pytest
 import torch
 from fitted import fitted, simulated
-from small_network import small_network, small_pictures
 
 from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import as_batch, to_picture
-from tvm_srq.graph.sources.module import graph_of_module
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.lowering.spec import GraphSpec
-from tvm_srq.models import network_from_spec
-from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
-from tvm_srq.quant.reference import IntegerReference as ReferenceByPlan
 
 
 class Network:
@@ -137,17 +132,3 @@ def test_prefixes_of_a_concatenation_share_a_map():
     program = IntegerReference(GraphSpec(graph, layers, spec.streams, spec.tables)).program
     readers = {call.layer: call.inputs for call in program.calls}
     assert readers["grow2"][:2] == readers["fuse"][:2] and readers["grow1"][:1] == readers["fuse"][:1]
-
-
-@pytest.mark.parametrize("bits", [4, 8])
-@pytest.mark.parametrize("family", ["edsr", "srresnet"])
-def test_the_same_bytes_as_by_plan(family, bits, tmp_path):
-    network = small_network(family)
-    settings = Settings(weight_bits=bits, activation_bits=bits, pictures=2, rounding="nearest")
-    spec = quantize_network(network, small_pictures(tmp_path), settings)
-    module = network_from_spec(spec)
-    graph = graph_of_module(module, PictureFormat(3, module.pixel_range, module.output_range), module.smallest)
-    step = next(layer.stream_step for layer in spec.layers.values() if layer.stream_step)
-    lowered = GraphSpec(graph, spec.layers, {PICTURE: step, **{node.name: step for node in graph.nodes}})
-    picture = np.random.default_rng(2).integers(0, 256, (19, 26, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(IntegerReference(lowered)(picture), ReferenceByPlan(spec)(picture))

@@ -5,9 +5,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from tvm_srq.data.datasets import find_dataset, pairs
+from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.metrics import psnr_y
 from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
+from tvm_srq.networks import load_network
 
 State = dict[str, Tensor]
 
@@ -49,9 +50,9 @@ def assert_computes(network, picture: Tensor, expected: Tensor) -> None:
 
 
 def psnr_of(data, checkpoint: str, picture: str, scale: int | None = None) -> float:
-    """PSNR-Y of real weights on one picture of Set5."""
-    network = load_checkpoint(data / "weights" / checkpoint, scale)
+    """PSNR-Y of real weights on one picture of Set5, run from the graph."""
+    network = load_network(data / "weights" / checkpoint, scale)
     for name, low, high in pairs(find_dataset("Set5", str(data)), network.scale):
         if name == picture:
-            return psnr_y(FloatRunner(network)(low), high, network.scale)
+            return psnr_y(GraphRunner(network)(low), high, network.scale)
     raise AssertionError(f"no {picture} in Set5")

@@ -77,7 +77,7 @@ def test_a_scale_that_a_single_one_is_not_is_told(tmp_path):
 def test_the_command_line_takes_a_scale(tmp_path, capsys):
     loaded(official({"up2": 2, "up4": 4}), tmp_path, 2)
     assert main(["inspect", str(tmp_path / "net.pth"), "--scale", "4"]) == 0
-    assert "carn_m {'features': 8, 'groups': 2, 'scale': 4}" in capsys.readouterr().out
+    assert "carn_m (features 8, groups 2, scale 4), x4" in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "net.pth")]) == 2
     assert "serves the scales 2 and 4" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ from PIL import Image
 from peers.networks import BASELINE, prepare_checkpoint
 from tvm_srq import api
 from tvm_srq.data.pictures import write_picture
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.spec_file import load_spec
 from tvm_srq.targets import PRESETS
 

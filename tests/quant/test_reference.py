@@ -5,11 +5,12 @@ import pytest
 
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.metrics import psnr_y
-from tvm_srq.models import load_checkpoint
+from tvm_srq.networks import load_network
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
+from tvm_srq.quant.policy.edges import edge_layers
 from tvm_srq.quant.policy.presets import quantize_by_preset
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.spec_file import load_spec, save_spec
 
 
@@ -22,9 +23,10 @@ def set5_psnr(run, data, scale: int) -> float:
 
 
 def test_edsr_loses_little_at_true_four_bits(data, tmp_path):
-    network = load_checkpoint(data / "weights/edsr_r8f64_x2.pt")
+    network = load_network(data / "weights/edsr_r8f64_x2.pt")
     spec = quantize_network(network, data / "datasets/calibration/BSDS500train100/LR_bicubic/X2", Settings())
-    assert all(layer.input is None or layer.input.magnitude <= 31 or name in network.edge_layers
+    edges = edge_layers(network.graph)
+    assert all(layer.input is None or layer.input.magnitude <= 31 or name in edges
                for name, layer in spec.layers.items())  # fmt: skip
     save_spec(spec, tmp_path / "a.srq")
     assert set5_psnr(IntegerReference(load_spec(tmp_path / "a.srq")), data, 2) >= 37.35
@@ -42,14 +44,14 @@ def test_a_truncated_file_is_told(tmp_path, default_checkpoint):
     ("srresnet_bn8_x4.pt", 4, 4, 31.45), ("srresnet_bn8_x4.pt", 4, 8, 31.80),
 ])  # fmt: skip
 def test_real_networks_lose_little_without_finetuning(data, checkpoint, scale, bits, least):
-    network = load_checkpoint(data / "weights" / checkpoint)
+    network = load_network(data / "weights" / checkpoint)
     folder = data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}"
     assert set5_psnr(IntegerReference(quantize_network(network, folder, Settings(bits, bits))), data, scale) >= least
 
 
 @pytest.mark.slow
 def test_finetuning_brings_a_real_network_nearer(data):
-    network = load_checkpoint(data / "weights/srresnet_bn8_x4.pt")
+    network = load_network(data / "weights/srresnet_bn8_x4.pt")
     spec = quantize_by_preset(network, data / "datasets/calibration/BSDS500train100/LR_bicubic/X4", "default", finetune_steps=40)
     distances = spec.metadata["held_out_distances"]
     assert min(distances) < 0.9 * distances[0]

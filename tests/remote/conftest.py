@@ -6,10 +6,10 @@ import os
 import pytest
 import torch
 from servers import RunningDevice, RunningTracker
-from small_network import small_network, small_pictures
+from small_network import small_module, small_pictures
 
 from tvm_srq import api
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.remote.address import DeviceAddress
 from tvm_srq.remote.device import borrowed
 from tvm_srq.spec_file import load_spec
@@ -50,7 +50,7 @@ def lent(address):
 @pytest.fixture(scope="session")
 def spec(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
-    torch.save(small_network().state_dict(), folder / "net.pt")
+    torch.save(small_module().state_dict(), folder / "net.pt")
     api.quantize(folder / "net.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "net.srq")
     return folder / "net.srq"
 

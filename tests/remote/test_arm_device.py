@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 from servers import RunningDevice
-from small_network import small_network, small_pictures
+from small_network import small_module, small_pictures
 from test_device_failures import endless_benchmark, said
 
 from tvm_srq import api
 from tvm_srq.benchmark.frames import sample_picture
 from tvm_srq.cli import main
 from tvm_srq.data.pictures import read_picture, write_picture
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.remote.address import DeviceAddress
 from tvm_srq.remote.device import borrowed
 from tvm_srq.remote.session import RemoteSession
@@ -38,7 +38,7 @@ def emulated(request, tracker):
 def specs(tmp_path_factory, spec):
     """Two small networks. What kernels compute on ARM is tested elsewhere, on real ones too."""
     folder = tmp_path_factory.mktemp("networks")
-    torch.save(small_network("srresnet").state_dict(), folder / "srresnet.pt")
+    torch.save(small_module("srresnet").state_dict(), folder / "srresnet.pt")
     api.quantize(folder / "srresnet.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "srresnet.srq")
     return [spec, folder / "srresnet.srq"]
 

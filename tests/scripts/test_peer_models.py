@@ -10,8 +10,9 @@ from peers.cache import cached_folder
 from peers.ncnn_model import quantize_layers, read_layers, write_layers
 from peers.networks import BASELINE, PictureNetwork, bilinear_upsampler, deployed, prepare_checkpoint
 from peers.task import PeerUnavailableError, Task
+from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.models import load_checkpoint
-from tvm_srq.models.float_runner import FloatRunner
+from tvm_srq.networks import load_graph
 
 PARAM = """7767517
 5 6
@@ -52,7 +53,7 @@ def test_the_deployed_form_folds_batch_norm_and_ranges(data: Path):
 
 def compare_with_deployed(checkpoint: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
-    expected = FloatRunner(load_checkpoint(checkpoint))(picture)
+    expected = GraphRunner(load_graph(checkpoint))(picture)
     with torch.no_grad():
         result = PictureNetwork(deployed(checkpoint))(torch.from_numpy(picture)[None])[0].numpy()
     assert np.abs(result.astype(int) - expected).max() <= 1  # float sums in another order may round otherwise

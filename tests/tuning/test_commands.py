@@ -14,8 +14,8 @@ from tvm_srq import api
 from tvm_srq.cli import main
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import write_picture
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models.edsr import EDSR
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
 from tvm_srq.targets import PRESETS

@@ -11,10 +11,13 @@ from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import paired
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
 from tvm_srq.errors import UserError
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.baselines.learned_range import FORMS
-from tvm_srq.quant.baselines.qat import AwareSchedule, parameter_groups, quantize_aware, train_aware, training
+from tvm_srq.quant.baselines.qat import AwareSchedule, let_all_train, parameter_groups, quantize_aware, train_aware, training
+from tvm_srq.quant.baselines.sensitivity_aware import learned_network
+from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
+from tvm_srq.quant.policy.edges import edge_layers
 from tvm_srq.quant.policy.settings import Settings
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.spec_file import load_spec, save_spec
 
@@ -59,39 +62,58 @@ def test_all_that_the_network_has_is_trained_and_constants_are_not(folders):
     network = small_network("srresnet")
     spec = train_aware(network, *folders, Settings(), "pams", replace(SHORT, steps=0))
     trained = train_aware(network, *folders, Settings(), "pams", SHORT)
-    exact = network.state_dict()
-    assert all(np.array_equal(value, exact[name].numpy()) for name, value in spec.parameters.items())
-    changed = {name for name, value in trained.parameters.items() if not np.array_equal(value, spec.parameters[name])}
-    constant = {name for name in spec.parameters if "running" in name}
-    empty = {name for name, value in network.named_parameters() if not value.any()}  # a magnitude of zero still has a rate
-    assert changed == set(spec.parameters) - constant and empty <= changed
+    exact = network.graph.parameters
+    assert all(np.array_equal(value, exact[name]) for name, value in spec.graph.parameters.items())
+    assert spec.graph.parameters.keys() == trained.graph.parameters.keys() == exact.keys()
+    changed = {name for name, value in trained.graph.parameters.items() if not np.array_equal(value, exact[name])}
+    weights = {f"{name}.weight" for name in spec.layers}  # those of the file are the layers' codes
+    empty = {name for name, value in exact.items() if not value.any()}  # a magnitude of zero still has a rate
+    assert changed == set(exact) - weights and empty and empty <= changed
+    assert {"body.0.bn1.multiplier", "body.0.bn1.offset", "head.1.slope", "tail.bias"} <= changed
+    for name, layer in trained.layers.items():
+        assert not np.array_equal(layer.weight_scale, spec.layers[name].weight_scale)
+
+
+def test_constants_of_the_network_stay(folders):
     edsr = small_network("edsr")
-    shifts = train_aware(edsr, *folders, Settings(), "ddtb", SHORT).parameters
-    assert all(np.array_equal(shifts[name], edsr.state_dict()[name].numpy()) for name in shifts if "_mean" in name)
+    trained = train_aware(edsr, *folders, Settings(), "ddtb", SHORT).graph.parameters
+    shifts = [name for name in trained if "_mean" in name]
+    assert len(shifts) == 4 and all(np.array_equal(trained[name], edsr.graph.parameters[name]) for name in shifts)
 
 
 def test_layers_follow_the_policy(folders):
     network = small_network("edsr")
+    edges = edge_layers(network.graph)
     spec = train_aware(network, *folders, Settings(3, 3), "ddtb", SHORT)
     for name, layer in spec.layers.items():
-        bits = 8 if name in network.edge_layers else 3
+        bits = 8 if name in edges else 3
         assert layer.weight_bits == bits and np.abs(layer.weight).max() <= 2 ** (bits - 1) - 1
         assert layer.input is None if name == "head.0" else len(layer.input.levels) == 2**bits
 
 
-def test_the_rate_goes_with_the_magnitude():
+def test_the_rate_goes_with_the_magnitude(folders):
     network = small_network("edsr")
+    settings = Settings(rounding="nearest", equalize=False, quantizer="minmax")
+    statistics = statistics_for(network, folders[0], settings)
+    start = quantize_network(network, folders[0], settings, statistics)
+    student = learned_network(network, statistics.values, settings, FORMS["pams"])
+    let_all_train(student, start)
+    head = student.get_submodule("head.0")
     with torch.no_grad():
-        network.head[0].weight.fill_(0.0005)
-    groups = parameter_groups(network, network, AwareSchedule())
-    rates = {id(group["params"][0]): group["lr"] for group in groups if group["params"]}
-    assert rates[id(network.head[0].weight)] == pytest.approx(1e-6)
+        head.weight.fill_(0.0005)
+        head.bias.zero_()
+    groups = parameter_groups(student, start, AwareSchedule())
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert rates[id(head.weight)] == pytest.approx(1e-6) and rates[id(head.bias)] == pytest.approx(1e-4)
+    assert rates[id(head.bound)] == AwareSchedule().bound_rate
+    trained = [parameter for parameter in student.parameters() if parameter.requires_grad]
+    assert {id(parameter) for parameter in trained} == rates.keys() and len(trained) == sum(len(g["params"]) for g in groups)
 
 
 def test_training_repeats_bit_for_bit(folders):
     network = small_network("edsr")
     runs = [train_aware(network, *folders, Settings(), "pams", SHORT, seed) for seed in (5, 5, 6)]
-    weights = [runs[i].parameters["body.0.body.0.bias"].tolist() + runs[i].metadata["qat_losses"] for i in range(3)]
+    weights = [runs[i].graph.parameters["body.0.body.0.bias"].tolist() + runs[i].metadata["qat_losses"] for i in range(3)]
     assert weights[0] == weights[1] != weights[2]
     for name, layer in runs[0].layers.items():
         other = runs[1].layers[name]

@@ -8,6 +8,7 @@ import torch
 from small_network import small_network, small_pictures
 
 from tvm_srq.errors import UserError
+from tvm_srq.graph.graph import PICTURE
 from tvm_srq.quant.baselines.learned_bounds import Form, LearnedActivation
 from tvm_srq.quant.baselines.sensitivity_aware import FeatureMaps, PaperSchedule, sensitivities
 from tvm_srq.quant.policy import presets
@@ -59,7 +60,8 @@ def test_sensitivities_are_a_softmax_of_deviations():
     found = sensitivities(FeatureMaps(network, names), patches, names)
     assert sum(found.values()) == pytest.approx(1)
     with torch.no_grad():
-        deviation = network.head(network.sub_mean(patches)).std((1, 2, 3)).mean()
+        head = network.advance({PICTURE: patches}, 0, 2)["head.0"]
+        deviation = head.std((1, 2, 3)).mean()
     maps = FeatureMaps(network, names)
     maps(patches)
     other = maps.maps["body.0.body.0"].std((1, 2, 3)).mean()

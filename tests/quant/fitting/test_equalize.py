@@ -7,16 +7,17 @@ import pytest
 import torch
 from small_network import small_network, small_pictures
 
+from tvm_srq.affine import per_weight
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
-from tvm_srq.quant.fitting.equalize import factors, fit_equalized, sensitivity_to_channels
+from tvm_srq.quant.fitting.equalize import Reading, factors, fit_equalized, sensitivity_to_channels
 from tvm_srq.quant.policy.settings import Precision
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.requantize import code_steps, stream_ratios
-from tvm_srq.affine import per_weight
-
 from tvm_srq.spec_file import load_spec, save_spec
+
+EIGHT, FOUR = Precision(8, 127, 8, None), Precision(8, 127, 4, 31)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +43,15 @@ def test_factors_reach_grouped_weights_by_their_input_channel():
     assert per_weight(np.arange(4.0), (6, 4, 3, 3)).shape == (1, 4, 1, 1)
     weight = np.zeros((2, 1, 1, 1), np.float32)
     weight[:, 0, 0, 0] = 2, 3
-    assert sensitivity_to_channels(weight, 2).tolist() == [4, 9]
+    assert sensitivity_to_channels([Reading(weight, EIGHT)], 2).tolist() == [4, 9]
+    both = Reading(np.ones((1, 2, 1, 1), np.float32), EIGHT)
+    assert sensitivity_to_channels([Reading(weight, EIGHT), both], 2).tolist() == [5, 10]
 
 
 def test_equalizing_uneven_channels_lowers_the_expected_error():
     observer, generator = uneven_observer(), np.random.default_rng(0)
     weight = generator.normal(size=(8, 4, 3, 3)).astype(np.float32)
-    plain, equalized = (fit_equalized(observer, weight, Precision(8, 127, 4, 31), strength) for strength in (0.0, 0.75))
+    plain, equalized = (fit_equalized(observer, [Reading(weight, FOUR)], FOUR, strength) for strength in (0.0, 0.75))
     assert equalized.error < plain.error
 
 

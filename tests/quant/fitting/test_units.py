@@ -1,21 +1,97 @@
-"""Units of a plan, running them, and learning their rounding: nearer to full precision, never farther on what is held out."""
+"""Units of a graph, running them, and learning their rounding: nearer to full precision, never farther on what is held out."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from small_network import small_network, small_pictures
+from small_network import small_graph, small_network, small_pictures
 
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import as_batch
+from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.graph.network import as_batch
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
 from tvm_srq.quant.fitting.units import Walk, learn_rounding, units_of
-from tvm_srq.quant.plan import make_plan
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.training.finetune import distance
 
 SHORT = RoundingSchedule(steps=80, batch=2, patch=24, pool=16, pull=1.0)
+
+
+class Sketch:
+    """A graph of 3x3 convolutions of ones, two channels but for the picture's."""
+
+    def __init__(self) -> None:
+        self.builder = GraphBuilder()
+
+    def convolution(self, name: str, source: str, outputs: int = 2) -> str:
+        weight = np.ones((outputs, self.builder.channels[source], 3, 3), np.float32)
+        return self.builder.convolution(name, source, weight, None, padding=(1, 1, 1, 1))
+
+    def add(self, *operands: str) -> str:
+        return self.builder.add("add", "sum", operands)
+
+    def dense(self, name: str, source: str) -> str:
+        """A block as in RRDBNet: concatenations grow, and the input is added."""
+        grown = source
+        for index in range(2):
+            made = self.builder.prelu(f"{name}.act{index}", self.convolution(f"{name}.{index}", grown), 0.1)
+            grown = self.builder.add("concat", f"{name}.cat{index}", [grown, made])
+        return self.add(self.convolution(f"{name}.2", grown), source)
+
+    def build(self, source: str) -> Graph:
+        return self.builder.build(PictureFormat(), self.convolution("last", source, 3))
+
+
+def names_of(graph: Graph) -> list[tuple[str, ...]]:
+    return [unit.convolutions for unit in units_of(graph)]
+
+
+def test_units_are_residual_blocks_and_the_convolutions_outside_any():
+    blocks = [("body.0.body.0", "body.0.body.2"), ("body.1.body.0", "body.1.body.2")]
+    assert names_of(small_graph("edsr")) == [("head.0",), *blocks, ("body.2",), ("tail.0.0",), ("tail.1",)]
+    blocks = [("body.0.conv1", "body.0.conv2"), ("body.1.conv1", "body.1.conv2")]
+    assert names_of(small_graph("srresnet")) == [("head.0",), *blocks, ("body_conv",), ("up.0",), ("tail",)]
+
+
+def test_a_chain_is_single_convolutions():
+    sketch = Sketch()
+    value = PICTURE
+    for name in "abc":
+        value = sketch.builder.prelu(f"{name}.act", sketch.convolution(name, value), 0.0)
+    assert names_of(sketch.build(value)) == [("a",), ("b",), ("c",), ("last",)]
+
+
+def test_a_dense_block_is_one_unit():
+    sketch = Sketch()
+    graph = sketch.build(sketch.dense("block", sketch.convolution("head", PICTURE)))
+    assert names_of(graph) == [("head",), ("block.0", "block.1", "block.2"), ("last",)]
+
+
+def test_nested_blocks_are_divided_into_the_inner_ones():
+    """Three dense blocks in a residual one, twice, in a long skip, as ESRGAN has them; the head is an operand of three sums."""
+    sketch = Sketch()
+    head = value = sketch.convolution("head", PICTURE)
+    wanted: list[tuple[str, ...]] = [("head",)]
+    for outer in "ab":
+        start = value
+        for inner in "xyz":
+            value = sketch.dense(f"{outer}{inner}", value)
+            wanted.append(tuple(f"{outer}{inner}.{index}" for index in range(3)))
+        value = sketch.add(value, start)
+    value = sketch.add(sketch.convolution("body", value), head)
+    assert names_of(sketch.build(value)) == [*wanted, ("body",), ("last",)]
+
+
+@pytest.mark.parametrize("name", ["edsr", "srresnet"])
+def test_units_hold_every_convolution_once_and_stop_one_behind_the_other(name):
+    graph = small_graph(name)
+    units = units_of(graph)
+    assert [name for unit in units for name in unit.convolutions] == [node.name for node in graph.convolutions()]
+    assert all(one.stop < other.stop for one, other in pairwise(units)) and units[-1].stop == len(graph.nodes)
 
 
 @pytest.fixture(scope="module", params=["edsr", "srresnet"])
@@ -23,23 +99,15 @@ def setup(request, tmp_path_factory):
     """A network, its weights rounded to nearest, and pictures: six to learn on, two held out."""
     folder = small_pictures(tmp_path_factory.mktemp("pictures"), count=8)
     network = small_network(request.param)
-    batches = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
+    batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
     return network, quantize_network(network, folder, Settings(rounding="nearest")), batches[:6], batches[6:]
-
-
-def test_units_are_residual_blocks_and_the_convolutions_outside_any():
-    blocks = [("body.0.body.0", "body.0.body.2"), ("body.1.body.0", "body.1.body.2")]
-    assert units_of(make_plan(small_network("edsr"))) == [("head.0",), *blocks, ("body.2",), ("tail.0.0",), ("tail.1",)]
-    blocks = [("body.0.conv1", "body.0.conv2"), ("body.1.conv1", "body.1.conv2")]
-    assert units_of(make_plan(small_network("srresnet"))) == [("head.0",), *blocks, ("body_conv",), ("up.0",), ("tail",)]
 
 
 def test_walking_unit_by_unit_ends_at_the_network_s_output(setup):
     network, _, _, held_out = setup
     walk = Walk(network, held_out)
-    units = units_of(make_plan(network))
-    for stop in walk.behind(units):
-        outputs = walk.go_on(stop)
+    for unit in units_of(network.graph):
+        outputs = walk.go_on(unit.stop)
         assert all(len(of_batch) == 1 for of_batch in outputs)
     with torch.no_grad():
         assert all(torch.equal(of_batch[0], network(batch)) for of_batch, batch in zip(outputs, held_out, strict=True))
@@ -48,11 +116,14 @@ def test_walking_unit_by_unit_ends_at_the_network_s_output(setup):
 def test_a_unit_s_outputs_are_the_stream_behind_its_addition(setup):
     network, _, _, held_out = setup
     walk = Walk(network, held_out[:1])
-    head, block = walk.behind(units_of(make_plan(network)))[:2]
-    (stream,) = walk.go_on(head)[0]
-    (wanted,) = walk.go_on(block)[0]
+    head, block = units_of(network.graph)[:2]
+    (stream,) = walk.go_on(head.stop)[0]
+    (made,) = walk.go_on(block.stop)[0]
+    names = [node.name for node in network.graph.nodes]
+    start, stop = head.stop, names.index("body.0.add") + 1
     with torch.no_grad():
-        assert torch.allclose(network.body[0](stream), wanted, atol=1e-6 * float(wanted.abs().max()))
+        values = network.advance({PICTURE: held_out[0], names[start - 1]: stream}, start, stop)
+    assert block.stop == stop and torch.equal(made, values["body.0.add"])
 
 
 def test_learning_from_nearest_brings_the_output_nearer_one_code_a_weight_at_most(setup):
@@ -82,9 +153,9 @@ def test_a_unit_that_gains_nothing_keeps_its_codes(setup):
     network, spec, pictures, held_out = setup
     harmful = RoundingSchedule(steps=5, pool=4, rate=10.0)  # throws every choice to one side or the other
     learned, distances = learn_rounding(network, spec, pictures, held_out, harmful)
-    for names, (before, after) in zip(units_of(make_plan(network)), distances, strict=True):
+    for unit, (before, after) in zip(units_of(network.graph), distances, strict=True):
         if before == after:
-            assert all(np.array_equal(learned.layers[name].weight, spec.layers[name].weight) for name in names)
+            assert all(np.array_equal(learned.layers[name].weight, spec.layers[name].weight) for name in unit.convolutions)
     assert any(before == after for before, after in distances)
 
 

@@ -1,12 +1,15 @@
 """Widths by layer under a budget: the choice, and what it does to a network."""
 
+import numpy as np
 import pytest
 import torch
-from small_network import small_network, small_pictures
+from small_network import small_graph, small_network, small_pictures
 
 from tvm_srq.cli import main
 from tvm_srq.errors import UserError
-from tvm_srq.quant.policy.mixed import CHOICES, Budget, input_scales, narrow, parse_budget, price
+from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.graph import PICTURE, PictureFormat
+from tvm_srq.quant.policy.mixed import CHOICES, Budget, input_pixels, narrow, parse_budget, price
 from tvm_srq.quant.policy.presets import quantize_by_preset
 
 
@@ -37,7 +40,24 @@ def test_prices_of_size_and_time():
     assert price(plain, 4, CHOICES["W4A6"], "size") == 288 * 4
     assert price(plain, 4, CHOICES["W8A8"], "cost") == 288 * 4 > price(plain, 4, CHOICES["W6A6"], "cost")
     assert price(large, 4, CHOICES["W4A6"], "cost") == 2592 * 4
-    assert input_scales(small_network())["tail.1"] == 2
+
+
+@pytest.mark.parametrize("name", ["edsr", "srresnet"])
+def test_pixels_are_those_of_a_convolution_s_input(name):
+    pixels = input_pixels(small_graph(name))
+    assert pixels.pop("tail.1" if name == "edsr" else "tail") == 4
+    assert set(pixels.values()) == {1}
+
+
+def test_pixels_of_convolutions_in_attention_and_behind_strides():
+    builder, weight = GraphBuilder(), np.ones((3, 3, 3, 3), np.float32)
+    halved = builder.convolution("stride", PICTURE, weight, None, stride=2, padding=(1, 1, 1, 1))
+    small = builder.convolution("small", halved, weight, None, padding=(1, 1, 1, 1))
+    average = builder.add("global_average", "average", [small])
+    point = builder.convolution("point", average, weight[:, :, :1, :1], None)
+    gated = builder.add("multiply", "gated", [builder.convolution("beside", PICTURE, weight, None, padding=(1, 1, 1, 1)), point])
+    pixels = input_pixels(builder.build(PictureFormat(), gated))
+    assert pixels == {"stride": 1, "small": pytest.approx(0.25), "point": pytest.approx(1 / 1024**2), "beside": 1}
 
 
 def test_a_network_keeps_its_budget_of_weight_bits(pictures):

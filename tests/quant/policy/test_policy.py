@@ -1,12 +1,12 @@
 """Settings, presets and precisions by layer."""
 
 import pytest
-from small_network import small_network, small_pictures
+from small_network import small_graph, small_module, small_network, small_pictures
 
 from tvm_srq.errors import UserError
-from tvm_srq.quant.plan import make_plan
+from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.presets import IN_RANGE, PRESETS, quantize_by_preset
-from tvm_srq.quant.policy.settings import Settings, precision_of
+from tvm_srq.quant.policy.settings import Precision, Settings
 from tvm_srq.quant.quantizers.uniform import bounded_quantizer, ranged_quantizer
 from tvm_srq.spec_file import load_spec, save_spec
 from tvm_srq.winograd_range import largest_transformed
@@ -18,12 +18,38 @@ def pictures(tmp_path_factory):
 
 
 def test_the_paper_s_policy_holds_head_upsampler_and_last_at_eight_bits():
-    network = small_network()
-    plan = make_plan(network)
-    widths = {name: precision_of(name, network, plan, Settings()).activation_bits for name in plan.steps}
-    assert [name for name, bits in widths.items() if bits == 8] == list(network.edge_layers)
-    body = {name: precision_of(name, network, plan, Settings(upsamplers="body")).activation_bits for name in plan.steps}
-    assert [name for name, bits in body.items() if bits == 8] == ["head.0", "tail.1"]
+    assert [name for name, bits in widths(Settings()).items() if bits == 8] == list(small_module().edge_layers)
+    assert [name for name, bits in widths(Settings(upsamplers="body")).items() if bits == 8] == ["head.0", "tail.1"]
+
+
+def widths(settings: Settings) -> dict[str, int]:
+    graph = small_graph()
+    return {node.name: Policy(graph, settings).precision(node.name).activation_bits for node in graph.convolutions()}
+
+
+def test_widths_of_single_layers_come_before_the_policy_s():
+    single = {"head.0": (6, 31, 6, 31), "body.2": (8, 127, 8, None)}
+    policy = Policy(small_graph(), Settings(precisions=single))
+    assert policy.precision("head.0") == Precision(6, 31, 6, 31, winograd=True)
+    assert policy.precision("body.2") == Precision(8, 127, 8, None)
+    assert policy.precision("tail.1").activation_bits == 8 and policy.precision("body.0.body.0").activation_bits == 4
+
+
+def test_winograd_is_for_3x3_kernels_of_one_group_on_integer_grids():
+    large = Policy(small_graph("srresnet"), Settings(upsamplers="body", precisions={"head.0": (4, 7, 4, 31)}))
+    assert large.graph.parameters["head.0.weight"].shape[2:] == (9, 9)
+    assert not large.precision("head.0").winograd and large.precision("body_conv").winograd
+    free = Policy(small_graph("srresnet"), Settings(grid="free"))
+    assert not any(free.precision(node.name).winograd for node in free.graph.convolutions())
+
+
+def test_convolutions_share_codes_within_edge_or_body_at_one_width():
+    policy = Policy(small_graph(), Settings(8, 8))
+    body, edge = ("body.0.body.0", "body.0.body.2", "body.2"), ("tail.0.0", "tail.1")
+    assert len({policy.kind(name) for name in body}) == len({policy.kind(name) for name in edge}) == 1
+    assert policy.kind(body[0]) != policy.kind(edge[0])  # of equal widths, but fitted by the output
+    narrower = Policy(small_graph(), Settings(8, 8, precisions={"body.2": (8, 127, 6, None)}))
+    assert narrower.kind("body.2") != narrower.kind("body.0.body.0")
 
 
 IN_RANGE_SETTINGS = {

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_network import small_network, small_pictures
 
-from tvm_srq.quant.fitting.calibrate import Settings, quantize_network, telling_crops
+from tvm_srq.lowering.reference import IntegerReference
+from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
+from tvm_srq.quant.fitting.equalize import Reading
+from tvm_srq.quant.fitting.pictures import telling_crops
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.zero_points import Ranges, code_ends, fit_placed, place, quantized
-from tvm_srq.quant.reference import IntegerReference
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.requantize import without_zero_point
@@ -49,7 +51,7 @@ def test_full_strength_gives_one_sided_channels_twice_the_codes():
     observer = Observer()
     observer.update(torch.rand(1, 4, 32, 32, generator=torch.Generator().manual_seed(0)), torch.Generator().manual_seed(0))
     weight = np.random.default_rng(0).normal(size=(8, 4, 3, 3)).astype(np.float32)
-    fit = fit_placed(observer, weight, SIX_IN_RANGE, 1.0, [1.0])[0]
+    fit = fit_placed(observer, [Reading(weight, SIX_IN_RANGE)], SIX_IN_RANGE, 1.0, [1.0])[0]
     assert (fit.zero_point == -31).all() and fit.quantizer.step == pytest.approx(1 / 62, rel=0.05)
 
 

@@ -37,8 +37,8 @@ def test_a_layer_s_error_is_that_of_the_network_with_it_alone_quantized(quantize
         with quantized_layer(network.get_submodule("body.1.conv1"), spec.layers["body.1.conv1"]):
             changed = network(batch)
         assert torch.equal(network(batch), exact)  # nothing stays quantized
-    grey = 255 / (network.output_range[1] - network.output_range[0])
-    assert error.both == pytest.approx(float(((changed - exact) * grey).square().mean()), rel=1e-4)
+    grey = network.graph.picture.grey_level
+    assert error.both == pytest.approx(float(((changed - exact) / grey).square().mean()), rel=1e-4)
     assert error.both > 0 and error.input > 0 and error.weight > 0
 
 
@@ -58,11 +58,11 @@ def test_grey_differences_have_no_chroma():
 
 def test_clipping_outliers_shifts_colours_of_a_real_network(data):
     from tvm_srq.data.pictures import read_picture
-    from tvm_srq.models import load_checkpoint
-    from tvm_srq.quant.fitting.calibrate import as_batch
+    from tvm_srq.graph.network import as_batch
+    from tvm_srq.networks import load_network
 
-    network = load_checkpoint(data / "weights/srresnet_bn8_x4.pt")
-    batch = as_batch(read_picture(data / "datasets/Set5/LR_bicubic/X4/birdx4.png"), network)
+    network = load_network(data / "weights/srresnet_bn8_x4.pt")
+    batch = as_batch(read_picture(data / "datasets/Set5/LR_bicubic/X4/birdx4.png"), network.graph)
     shift, none = colour_shift(network, batch, 0.01), colour_shift(network, batch, 0.0)
     assert none.chroma == none.luma == 0
     assert shift.chroma > 1 and shift.exact.shape == (4 * batch.shape[2], 4 * batch.shape[3], 3)
@@ -79,7 +79,7 @@ def test_the_command_writes_a_table_and_plots(quantized, pictures, tmp_path):
 
 
 def test_another_network_s_srq_is_told(quantized, pictures, tmp_path):
-    with pytest.raises(UserError, match="give a pair"):
+    with pytest.raises(UserError, match="the network is edsr .*, the .srq srresnet .*; give the network that"):
         analyze(small_network("edsr"), quantized[1], pictures, tmp_path / "report")
     assert not (tmp_path / "report").exists()
 

@@ -54,14 +54,15 @@ def test_a_hit_is_what_was_collected(family, moments, pictures, cache, collected
     first, second = (cached_statistics(network, paths, 3, moments) for _ in range(2))
     assert len(collected) == 1 and len(list(cache.iterdir())) == 1
     for found in (first, second):
-        assert found.largest_addend == wanted.largest_addend and list(found.inputs) == list(wanted.inputs)
-        for name, seen in wanted.inputs.items():
-            kept = found.inputs[name]
+        assert found.largest == wanted.largest and list(found.values) == list(wanted.values)
+        for name, seen in wanted.values.items():
+            kept = found.values[name]
             assert same_array(kept.minima, seen.minima) and same_array(kept.maxima, seen.maxima)
             assert len(kept.samples) == len(seen.samples) and all(map(same_array, kept.samples, seen.samples))
         assert (found.moments is None) == (not moments)
-        for name, seen in (wanted.moments or {}).items():
-            assert same_array(found.moments[name].mean, seen.mean) and found.moments[name].kernel == seen.kernel
+        assert not moments or list(found.moments) == list(wanted.moments)
+        for key, seen in (wanted.moments or {}).items():
+            assert same_array(found.moments[key].mean, seen.mean) and found.moments[key].kernel == seen.kernel
 
 
 def test_a_hit_gives_the_same_file(pictures, cache, collected, tmp_path, monkeypatch):
@@ -87,7 +88,8 @@ def test_whatever_decides_the_statistics_misses(what, pictures, cache, collected
     cached_statistics(network, paths, seed, moments)
     if what == "weight":
         with torch.no_grad():
-            network.tail[1].bias[0] = torch.nextafter(network.tail[1].bias[0], torch.tensor(9.0))
+            bias = network.convolution("tail.1").bias
+            bias[0] = torch.nextafter(bias[0], torch.tensor(9.0))
     elif what == "picture":
         pixels = read_picture(paths[0]).copy()
         pixels[-1, -1, 2] ^= 1
@@ -124,7 +126,7 @@ def test_a_damaged_file_is_replaced(damage, pictures, cache, collected, capsys):
 def test_a_folder_that_cannot_be_written_is_told_in_a_line(pictures, tmp_path, monkeypatch, collected, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TVM_SRQ_CACHE", str(tmp_path / "file" / "cache"))
-    assert cached_statistics(small_network(), list_pictures(pictures), 0, False).inputs
+    assert cached_statistics(small_network(), list_pictures(pictures), 0, False).values
     told = capsys.readouterr().err
     assert told.startswith("calibration statistics are not cached (") and told.count("\n") == 1
 

@@ -8,11 +8,13 @@ import torch
 from small_network import small_network, small_pictures
 
 from tvm_srq.data.pictures import list_pictures, read_picture
-from tvm_srq.quant.fitting.calibrate import Settings, as_batch, quantize_network
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.graph.network import as_batch
+from tvm_srq.lowering.reference import IntegerReference
+from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.training.finetune import Schedule, distance, finetune
-from tvm_srq.quant.training.trainable import RoundToLevels, trainable_network, trained_spec
+from tvm_srq.quant.training.input_grid import RoundToLevels
+from tvm_srq.quant.training.trainable import trainable_network, trained_spec
 from tvm_srq.winograd_range import largest_transformed
 
 SCHEDULE = Schedule(steps=20, batch=2, patch=16, pool=16, average=0.9, checks=4)
@@ -22,7 +24,7 @@ SCHEDULE = Schedule(steps=20, batch=2, patch=16, pool=16, average=0.9, checks=4)
 def quantized(request, tmp_path_factory):
     folder = small_pictures(tmp_path_factory.mktemp("pictures"))
     network = small_network(request.param)
-    batches = [as_batch(read_picture(path), network) for path in list_pictures(folder)]
+    batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
     return network, quantize_network(network, folder, Settings(rounding="nearest")), batches
 
 
@@ -41,7 +43,7 @@ def test_an_untrained_network_is_the_simulation_and_snaps_back(quantized):
     student = trainable_network(network, spec)
     with torch.no_grad():
         difference = student(batches[0]) - Simulation(spec).network(batches[0])
-    white = network.output_range[1] - network.output_range[0]
+    white = 255 * network.graph.picture.grey_level
     assert float(difference.abs().mean()) / white < 0.01  # a code may fall on the other side of a rounding
     again = trained_spec(student, spec)
     for name, layer in spec.layers.items():

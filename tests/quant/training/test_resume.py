@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from small_network import small_network, small_pictures
+from small_network import small_module, small_network, small_pictures
 
 from tvm_srq.cli import main
 from tvm_srq.data.pictures import list_pictures, read_picture
+from tvm_srq.graph.network import as_batch
 from tvm_srq.quant.baselines import sensitivity_aware
 from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule
-from tvm_srq.quant.fitting.calibrate import Settings, as_batch, quantize_network
+from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
 from tvm_srq.quant.policy import presets
 from tvm_srq.quant.policy.presets import quantize_by_preset
 from tvm_srq.quant.training import finetune as finetuning
@@ -43,7 +44,7 @@ def pictures(tmp_path_factory):
 def start(request, pictures):
     """What finetune begins with: network, spec, training and held-out pictures."""
     network = small_network(request.param)
-    batches = [as_batch(read_picture(path), network) for path in list_pictures(pictures)]
+    batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(pictures)]
     return network, quantize_network(network, pictures, Settings(rounding="nearest")), batches, batches[:2]
 
 
@@ -159,7 +160,7 @@ def test_the_state_of_another_training_is_not_used(what, start, often, tmp_path,
         name, layer = next(iter(spec.layers.items()))
         spec = replace(spec, layers={**spec.layers, name: replace(layer, weight_scale=2 * layer.weight_scale)})
     elif what == "network":
-        network = small_network(network.family, seed=1)
+        network = small_network(network.graph.description.split()[0], seed=1)
     elif what == "pictures":
         pictures = [picture.flip(3) for picture in pictures]
     elif what == "held out":
@@ -224,7 +225,7 @@ def test_the_paper_s_training_goes_on_bit_for_bit(step, pictures, often, tmp_pat
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    save_file(small_network().state_dict(), tmp_path / "net.safetensors")
+    save_file(small_module().state_dict(), tmp_path / "net.safetensors")
     return tmp_path / "net.safetensors"
 
 

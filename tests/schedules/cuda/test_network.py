@@ -10,7 +10,7 @@ from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
 

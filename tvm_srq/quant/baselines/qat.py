@@ -37,6 +37,7 @@ from tvm_srq.quant.baselines.learned_bounds import LearnedConvolution
 from tvm_srq.quant.baselines.learned_range import FORMS
 from tvm_srq.quant.baselines.sensitivity_aware import learned_convolution, learned_network
 from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
+from tvm_srq.quant.policy.edges import made_by
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.training.low_precision_gradients import conv2d
 from tvm_srq.spec import QuantSpec
@@ -139,8 +140,12 @@ def training_pairs(low_folder: str | Path, high_folder: str | Path, scale: int, 
 
 
 def let_all_train(student: GraphNetwork, start: QuantSpec) -> None:
-    """Gradients for weights, biases, slopes, and for the factors and offsets that batch norm left behind convolutions."""
+    """Gradients for weights, biases, slopes, and for the factors and offsets that batch norm left behind convolutions.
+
+    What follows the last convolution is the picture's mean and range, which are constants.
+    """
     graph = student.graph
+    last = made_by(graph, graph.output)
     for name in start.layers:
         convolution = learned_convolution(student, name)
         convolution.convolve = conv2d
@@ -148,7 +153,7 @@ def let_all_train(student: GraphNetwork, start: QuantSpec) -> None:
             if parameter is not None:
                 parameter.requires_grad_(True)
     for node in graph.nodes:
-        behind = node.inputs[0] in start.layers
+        behind = node.inputs[0] in start.layers and node.inputs[0] not in last
         by_channel = node.operator == "affine" and len(graph.parameters[node.parameters["multiplier"]]) > 1
         if node.operator == "prelu" or (behind and by_channel):
             for key in node.parameters.values():

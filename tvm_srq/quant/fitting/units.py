@@ -40,16 +40,27 @@ def units_of(graph: Graph) -> list[Unit]:
 
 
 class Lifetimes:
-    """From where to where values are needed, by positions of nodes."""
+    """From where to where values are needed, by positions of nodes.
+
+    Attributes:
+        reads: by the position that a value is made at, those that it is read at; the output is read behind all nodes.
+    """
 
     def __init__(self, graph: Graph):
         made = {node.name: position for position, node in enumerate(graph.nodes)}
-        read = {node.name: [made[reader.name] for reader in graph.readers[node.name]] for node in graph.nodes}
-        self.spans = [(made[name], max(readers, default=len(graph.nodes))) for name, readers in read.items()]
+        self.reads = {made[node.name]: [made[reader.name] for reader in graph.readers[node.name]] for node in graph.nodes}
+        self.reads[len(graph.nodes) - 1].append(len(graph.nodes))
 
-    def crossing(self, position: int) -> list[tuple[int, int]]:
-        """Values made before a position and read from there on."""
-        return [span for span in self.spans if span[0] < position <= span[1]]
+    def carried(self, first: int, last: int) -> set[int]:
+        """Values made before the one position and read behind the other."""
+        return {made for made, reads in self.reads.items() if made < first and max(reads, default=0) > last}
+
+    def crossing(self, position: int, last: int, carried: set[int]) -> int:
+        """How many values are made before a position and read from there on; those carried past only if also up to ``last``."""
+        return sum(
+            made < position and any(position <= read and (read <= last or made not in carried) for read in reads)
+            for made, reads in self.reads.items()
+        )
 
 
 def pieces(lifetimes: Lifetimes, convolutions: list[int], start: int, stop: int) -> list[int]:
@@ -58,8 +69,8 @@ def pieces(lifetimes: Lifetimes, convolutions: list[int], start: int, stop: int)
     A range around which something is carried, a residual block, is not divided into single convolutions.
     """
     inside = [position for position in convolutions if start <= position < stop]
-    carried = [span for span in lifetimes.crossing(inside[0]) if span[1] >= inside[-1]] if start else []
-    cuts = [p for p in inside[1:] if len([span for span in lifetimes.crossing(p) if span not in carried]) <= 1]
+    carried = lifetimes.carried(inside[0], inside[-1]) if start else set()
+    cuts = [position for position in inside[1:] if lifetimes.crossing(position, inside[-1], carried) <= 1]
     parts = list(pairwise([start, *cuts, stop]))
     counts = [sum(first <= position < last for position in inside) for first, last in parts]
     if not cuts or (carried and max(counts) == 1):
