@@ -1,10 +1,13 @@
 """Shared fixtures: the folder of real weights and pictures, and the bundled network."""
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cuda_emulator import Emulator, build_drivers
 
 ASSETS = Path(__file__).parents[1] / "tvm_srq" / "assets"
 
@@ -36,3 +39,21 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def emulator_drivers(tmp_path_factory) -> Path:
+    """The folder of the emulator's libraries; without g++ the test is skipped, or fails where CI is set."""
+    if shutil.which("g++") is None:
+        report = pytest.fail if os.environ.get("CI") else pytest.skip
+        report("the emulated GPU needs g++; install it (Debian: g++)")
+    folder = tmp_path_factory.mktemp("cuda_emulator")
+    build_drivers(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emulator(emulator_drivers) -> Iterator[Emulator]:
+    emulator = Emulator(emulator_drivers)
+    yield emulator
+    emulator.close()
