@@ -10,32 +10,21 @@ from numpy.typing import NDArray
 from schedules.steps.maps import StoredMap
 from schedules.workload import Constants, Layout, is_packable
 from schedules.workload import Convolution as Workload
-from tvm_srq.errors import UserError
-from tvm_srq.requantize import MAX_TABLE
 from tvm_srq.steps.convolution import Convolution
 from tvm_srq.winograd_range import INT8, largest_transformed
 
 
 def describe(
-    layer: str, step: Convolution, sources: Sequence[StoredMap], codes: StoredMap | None, layout: Layout, in_halo: int,
-    in_place: bool,
-) -> tuple[Workload, Constants]:  # fmt: skip
+    step: Convolution, sources: Sequence[StoredMap], codes: StoredMap | None, layout: Layout, in_halo: int, in_place: bool
+) -> tuple[Workload, Constants]:
     """A convolution on maps that lie so.
 
     Args:
         sources: what it reads but the skip.
         codes: what its codes are written to.
         in_halo: of the input, the stored picture's where it reads that.
-
-    Raises:
-        UserError: its output codes span more grid steps than a kernel's table has entries.
     """
     uniform = np.array_equal(step.levels, np.arange(step.low, step.low + len(step.levels)))
-    if not uniform and len(step.levels) > MAX_TABLE:
-        raise UserError(
-            f"the dual-region codes behind layer {layer} span {len(step.levels)} grid steps, and kernels look up "
-            f"{MAX_TABLE} at most; quantize again with --activation-magnitude 31"
-        )
     constants = constants_of(step, sources, codes, layout)
     low, high, writes_codes = constants.in_low, constants.in_high, step.writes_codes
     workload = Workload(

@@ -94,7 +94,7 @@ class Lowering:
         read = sources[:-1] if step.adds_skip else sources
         codes = next((output for output in outputs if output.kind == "codes"), None)
         in_halo = (self.picture_halo if self.layout.has_halo else 0) if step.reads_picture else read[0].halo
-        workload, constants = describe(layer, step, read, codes, self.layout, in_halo, in_place)
+        workload, constants = describe(step, read, codes, self.layout, in_halo, in_place)
         selection, kernel = self.selected(workload, layer)
         rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
         self.report.append({"layer": layer, "kernel": selection.kernel.name, "rejected": rejected, "workload": asdict(workload)})

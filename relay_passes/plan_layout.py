@@ -14,7 +14,6 @@ from tvm import IRModule, ir, relax
 from relay_passes.operators import attribute, bindings, call, is_access, is_call
 from schedules.steps.maps import StoredMap
 from schedules.workload import Layout
-from tvm_srq.errors import UserError
 
 CONVOLUTION = "srq.convolution"
 MEMORY, IN_PLACE = "memory", "in_place"
@@ -72,11 +71,6 @@ class Planner:
 
     def plan_map(self, name: str, about: dict[str, Any]) -> PlannedMap:
         parts, low, high = about["parts"], about["low"], about["high"]
-        if self.layout.storage != "int16" and high - low > 255:
-            raise UserError(
-                f"the codes of {parts[0].split(':')[0]} span {high - low + 1} grid steps, and kernels take 256 at most; quantize "
-                "again with --level-budget strict"
-            )
         ends = list(accumulate(self.layout.padded(self.tensors[part]["channels"]) for part in parts))
         offsets = dict(zip(parts, [0, *ends]))
         reaches = [kernel_of(value) // 2 for value in self.calls if is_call(value, CONVOLUTION) and self.reads(value, name)]

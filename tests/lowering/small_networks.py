@@ -24,7 +24,8 @@ class Network:
     def finish(self, source: str, inputs: int, scale: int = 2, smallest: int = 1) -> Graph:
         """A last convolution and a pixel shuffle."""
         wide = self.convolution("last", source, 3 * scale**2, inputs)
-        return self.builder.build(PictureFormat(), self.builder.add("pixel_shuffle", "picture_out", [wide], {"factor": scale}), smallest)
+        shuffled = self.builder.add("pixel_shuffle", "picture_out", [wide], {"factor": scale})
+        return self.builder.build(PictureFormat(), shuffled, smallest)
 
 
 def with_picture_added() -> Graph:
@@ -111,6 +112,13 @@ def odd_channels() -> Graph:
     return net.finish(net.convolution("fuse", every, 12, 23, 1), 12)
 
 
+def twice_in_one() -> Graph:
+    """A value that stands twice in one concatenation."""
+    net = Network()
+    first = net.builder.prelu("relu", net.convolution("first", PICTURE, 6, 3), 0.0)
+    return net.finish(net.convolution("mix", net.builder.add("concat", "twice", [first, first]), 8, 12, 1), 8)
+
+
 def grey() -> Graph:
     net = Network()
     first = net.builder.prelu("relu", net.convolution("first", PICTURE, 8, 1), 0.2)
@@ -131,5 +139,5 @@ def unshuffled() -> Graph:
 NETWORKS = {
     f.__name__: f
     for f in (with_picture_added, dense_block, gated, attention, strided, upsampled_inside, split, applied_twice, odd_channels,
-              grey, unshuffled)
+              twice_in_one, grey, unshuffled)
 }  # fmt: skip

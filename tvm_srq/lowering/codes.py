@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.lowering.chains import picture_map
 from tvm_srq.lowering.spec import GraphSpec
+from tvm_srq.requantize import MAX_TABLE
 from tvm_srq.spec import GridQuantizer, LayerSpec
 
 
@@ -39,19 +41,40 @@ class Form:
         return self.zero_point if len(self.zero_point) else np.zeros(len(self.steps), np.int16)
 
 
+def require_storable(layer: str, quantizer: GridQuantizer) -> None:
+    """Raises UserError where kernels cannot hold a layer's codes in bytes, or look them up."""
+    smallest, greatest = int(quantizer.levels.min()), int(quantizer.levels.max())
+    if greatest - smallest > 255:
+        raise UserError(f"layer {layer} reads codes from {smallest} to {greatest}, and a byte has 256 values; quantize it again")
+    if not quantizer.uniform and len(quantizer.levels) > MAX_TABLE:
+        raise UserError(
+            f"the dual-region codes of layer {layer} span {len(quantizer.levels)} grid steps, and kernels look up {MAX_TABLE} at "
+            "most; quantize again with --activation-magnitude 31"
+        )
+
+
 def range_of(forms: list[Form]) -> tuple[int, int]:
     """Smallest and largest decoded code of several forms."""
     return min(int(form.quantizer.levels.min()) for form in forms), max(int(form.quantizer.levels.max()) for form in forms)
 
 
-def form_of(layer: LayerSpec, first: int, channels: int) -> Form:
-    """The form that a layer reads channels ``first`` to ``first + channels`` of its input in."""
+def form_of(name: str, layer: LayerSpec, first: int, channels: int) -> Form:
+    """The form that a layer reads channels ``first`` to ``first + channels`` of its input in.
+
+    Raises:
+        UserError: kernels cannot hold such codes.
+    """
     quantizer = layer.input
     assert isinstance(quantizer, GridQuantizer)
+    require_storable(name, quantizer)
     part = slice(first, first + channels)
     factors = np.ones(channels) if layer.equalization is None else layer.equalization[part].astype(np.float64)
     zero_point = np.zeros(0, np.int16) if layer.zero_point is None else layer.zero_point[part]
     return Form(quantizer, np.float64(quantizer.step) * factors, zero_point if zero_point.any() else np.zeros(0, np.int16))
+
+
+Place = tuple[int, int]
+"""The number of a map, and of a part of it."""
 
 
 @dataclass
@@ -74,9 +97,10 @@ class CodeNeeds:
         forms = {(value, form.key): form for value, all_forms in self.forms.items() for form in all_forms}
         return range_of([forms[part] for part in self.maps[place]])
 
-    def places(self, value: str, form: Form) -> list[int]:
-        """Numbers of the maps that a value's form is a part of."""
-        return [number for number, parts in enumerate(self.maps) if (value, form.key) in parts]
+    def places(self, value: str, form: Form) -> list[Place]:
+        """Where a value's form is a part of maps; twice in one that has it twice."""
+        wanted = value, form.key
+        return [(number, i) for number, parts in enumerate(self.maps) for i, part in enumerate(parts) if part == wanted]
 
 
 def find_code_needs(graph: Graph, spec: GraphSpec) -> CodeNeeds:
@@ -102,7 +126,7 @@ def parts_of(graph: Graph, node: Node, layer: LayerSpec):  # noqa: ANN201 - pair
     first = 0
     for value in flattened(graph, node.inputs[0]):
         channels = graph.channels[value]
-        yield value, form_of(layer, first, channels)
+        yield value, form_of(node.name, layer, first, channels)
         first += channels
 
 

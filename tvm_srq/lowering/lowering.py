@@ -14,7 +14,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
 from tvm_srq.graph.graph import PICTURE, Node
 from tvm_srq.lowering.chains import Chain, find_chain, picture_map
-from tvm_srq.lowering.codes import Form, find_code_needs, range_of
+from tvm_srq.lowering.codes import Form, Place, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
@@ -58,7 +58,7 @@ class Lowering:
         self.calls: list[IntegerCall] = []
         self.streams: dict[str, str] = {}
         self.rescaled: dict[tuple[str, float], str] = {}
-        self.codes: dict[tuple[str, tuple, int], str] = {}
+        self.codes: dict[tuple[str, tuple, Place], str] = {}
 
     def run(self) -> IntegerGraph:
         inside = {name for chain in self.chains.values() for name in chain.nodes}
@@ -193,7 +193,7 @@ class Lowering:
 
     # codes
 
-    def codes_of(self, value: str, form: Form, place: int) -> str:
+    def codes_of(self, value: str, form: Form, place: Place) -> str:
         """The tensor of a value's codes in a map, made now unless its convolution made it."""
         key = (value, form.key, place)
         if key in self.codes:
@@ -213,30 +213,30 @@ class Lowering:
         """A value's codes in any map, or in one of their own."""
         return self.codes_of(value, form, self.places_of(value, form)[0])
 
-    def places_of(self, value: str, form: Form) -> list[int]:
+    def places_of(self, value: str, form: Form) -> list[Place]:
         """The maps that a value's codes are parts of; one of their own where only repeated pixels read them."""
         places = self.needs.places(value, form)
         if not places:
             self.needs.maps.append(((value, form.key),))
-            places = [len(self.needs.maps) - 1]
+            places = [(len(self.needs.maps) - 1, 0)]
         return places
 
-    def add_codes(self, value: str, form: Form, place: int) -> str:
+    def add_codes(self, value: str, form: Form, place: Place) -> str:
         """Declare the tensor of a value's codes in a map."""
-        name = f"{value}:codes{place}"
+        name = f"{value}:codes{place[0]}"
         while name in self.tensors:
             name += "'"
-        self.tensors[name] = IntegerTensor("codes", len(form.steps), self.graph.extents[value], f"map{place}", form.outside)
+        self.tensors[name] = IntegerTensor("codes", len(form.steps), self.graph.extents[value], f"map{place[0]}", form.outside)
         self.codes[value, form.key, place] = name
         return name
 
     def made_maps(self) -> dict[str, CodeMap]:
         """Every map whose parts were made, with the range of its codes."""
         maps = {}
-        for place, parts in enumerate(self.needs.maps):
-            if all((value, key, place) in self.codes for value, key in parts):
-                low, high = self.needs.range_of(place)
-                maps[f"map{place}"] = CodeMap(tuple(self.codes[value, key, place] for value, key in parts), low, high)
+        for number, parts in enumerate(self.needs.maps):
+            places = [(value, key, (number, index)) for index, (value, key) in enumerate(parts)]
+            if all(place in self.codes for place in places):
+                maps[f"map{number}"] = CodeMap(tuple(self.codes[place] for place in places), *self.needs.range_of(number))
         return maps
 
     # convolutions
@@ -253,8 +253,8 @@ class Lowering:
             assert pixels is not None
             sums, inputs, ends = picture_sums(chain, layer, pixels, behind), [PICTURE], (0, 255)
         else:
-            place, parts = self.needs.map_of[node.name], self.needs.parts[node.name]
-            inputs = [self.codes_of(value, form, place) for value, form in parts]
+            number, parts = self.needs.map_of[node.name], self.needs.parts[node.name]
+            inputs = [self.codes_of(value, form, (number, index)) for index, (value, form) in enumerate(parts)]
             sums, ends = code_sums(chain, layer, behind), range_of([form for _, form in parts])
         shared = dict(
             weight=sums.constants.weight, start=sums.constants.start, padding=sums.padding, groups=groups_of(chain),
@@ -289,7 +289,7 @@ class Lowering:
             outputs.append(value)
         if places:
             form, place = places[0]
-            low, high = self.needs.range_of(place)
+            low, high = self.needs.range_of(place[0])
             ratio = np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), form)
             codes = dict(
                 levels=form.quantizer.levels, low=form.quantizer.low, zero_point=form.zero_point, out_low=low, out_high=high,

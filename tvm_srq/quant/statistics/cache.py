@@ -88,7 +88,9 @@ def packed(statistics: Statistics) -> dict[str, Any]:
 
 def unpacked(state: dict[str, Any]) -> Statistics:
     """The inverse of :func:`packed`."""
-    values = {name: Observer(*seen, bounds=tuple(map(float, bounds))) for name, (*seen, bounds) in state["values"].items()}
+    values = {}
+    for name, (minima, maxima, samples, (least, most)) in state["values"].items():
+        values[name] = Observer(minima, maxima, samples, (float(least), float(most)))
     kept = state["moments"]
     moments = None if kept is None else {(name, m[0]): PatchMoments(*m) for name, *m in kept}
     return Statistics(values, moments, state["largest"])
