@@ -93,12 +93,12 @@ def fold_picture(weight: NDArray[np.int8], scale: NDArray, inputs: Affine) -> tu
     """Let the first convolution read uint8 pixels: the map from its bare sums to real values, and its padding.
 
     Args:
-        weight: (O, 3, kh, kw) int8 codes.
+        weight: (O, colours / groups, kh, kw) int8 codes.
         scale: (O,) float32 weight scales.
         inputs: map from pixels to the real values the network's first convolution sees, per colour.
 
     Returns:
-        The affine map of the sums, and the pixel value nearest to a real zero for each colour, (3,) int16 in
+        The affine map of the sums, and the pixel value nearest to a real zero for each colour, (colours,) int16 in
         0..255: a mean shift makes zero padding mean "pad with the mean colour".
 
     Raises:
@@ -109,5 +109,6 @@ def fold_picture(weight: NDArray[np.int8], scale: NDArray, inputs: Affine) -> tu
         raise ValueError("the input's colours are scaled differently")
     sums = weight.astype(np.int64).sum(axis=(2, 3))
     scale = np.asarray(scale, np.float64)
+    offset = (sums * per_weight(inputs.offset, weight.shape)[:, :, 0, 0]).sum(1)
     padding = np.clip(np.rint(-inputs.offset / step), 0, 255).astype(np.int16)
-    return Affine(scale * step, scale * (sums @ inputs.offset)), padding
+    return Affine(scale * step, scale * offset), padding

@@ -26,8 +26,10 @@ def pack_codes(codes: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
 
 
 def unpack_codes(packed: NDArray[np.uint8], bits: int, shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """The inverse of :func:`pack_codes`."""
+    """The inverse of :func:`pack_codes`; ValueError for another number of bytes."""
     count = int(np.prod(shape))
+    if packed.dtype != np.uint8 or packed.shape != (-(-count * bits // 8),):
+        raise ValueError(f"{packed.size} bytes are no {count} codes of {bits} bits")
     flags = np.unpackbits(packed, count=count * bits, bitorder="little").reshape(count, bits)
     return ((flags.astype(np.int16) << np.arange(bits)).sum(1) - 2 ** (bits - 1)).astype(np.int8).reshape(shape)
 
@@ -90,16 +92,24 @@ def load_spec(path: str | Path) -> QuantSpec:
             raise UserError(f"{path} is no {FORMAT} file (format {described.get('format')}); quantize the network again")
         if digest(described["spec"], tensors) != described["sha256"]:
             raise ValueError("its content does not match its digest")
-        return spec_of(json.loads(described["spec"]), tensors)
+        header = json.loads(described["spec"])
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        raise UserError(f"{path} is damaged or no .srq file ({error}); quantize the network again") from error
+        raise damaged(path, error) from error
+    try:
+        return spec_of(header, tensors)
+    except (UserError, AttributeError, IndexError, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is damaged or no .srq file ({error}); quantize the network again")
 
 
 def spec_of(header: dict[str, Any], tensors: dict[str, NDArray]) -> QuantSpec:
     """The QuantSpec of a file's content.
 
     Raises:
-        KeyError, TypeError, ValueError, UserError: it is none.
+        AttributeError, IndexError, KeyError, TypeError, ValueError, UserError: it is none.
     """
     layers = {described["name"]: layer_of(described, tensors) for described in header["layers"]}
     arrays = {key.removeprefix("graph/"): value for key, value in tensors.items() if key.startswith("graph/")}

@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from tvm_srq.errors import UserError
+from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.file import describe, graph_of
-from tvm_srq.graph.graph import Graph, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.sources.module import graph_of_module
 
@@ -94,3 +95,14 @@ def test_descriptions_that_are_none_are_refused(graph, name):
 def test_arrays_that_are_none_are_refused(graph, array):
     with pytest.raises(UserError):
         graph_of(describe(graph), {**graph.parameters, "tail.weight": array})
+
+
+@pytest.mark.parametrize(("operator", "attributes"), [
+    ("pad", {"mode": "mirror", "before": 1, "after": 0}), ("pad_to_multiple", {"mode": "mirror", "multiple": 2}),
+])  # fmt: skip
+def test_unknown_ways_to_pad_are_refused(operator, attributes):
+    builder = GraphBuilder()
+    padded = builder.add(operator, "padded", [PICTURE], attributes)
+    cropped = builder.add("crop", "cropped", [padded], {"start": 0, "extent": []})
+    with pytest.raises(UserError, match="node padded pads in an unknown way"):
+        builder.build(PictureFormat(), cropped)

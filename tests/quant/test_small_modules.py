@@ -27,6 +27,7 @@ class Small(nn.Module):
         self.a, self.b, self.c = (nn.Conv2d(inputs, 4, 3, padding=1) for inputs in (3, 4, 4))
         self.wide, self.wider, self.last = (nn.Conv2d(4, outputs, 3, padding=1) for outputs in (16, 64, 3))
         self.shuffle, self.second_shuffle = nn.PixelShuffle(2), nn.PixelShuffle(2)
+        self.by_colour = nn.Conv2d(3, 3, 3, padding=1, groups=3)
         self.relu, self.identity, self.norm = nn.ReLU(), nn.Identity(), nn.BatchNorm2d(4)
         self.body = body
 
@@ -114,6 +115,20 @@ def two_convolutions_read_the_picture(n: Small, x: Tensor) -> Tensor:
     return n.last(n.c(n.a(x * 0.5)) + n.a(x - 0.25))
 
 
+def colours_scaled_differently(n: Small, x: Tensor) -> Tensor:
+    return n.last(n.a((x - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) * torch.tensor([0.5, 2.0, -1.0])[:, None, None]))
+
+
+def colours_scaled_differently_and_added(n: Small, x: Tensor) -> Tensor:
+    y = (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    return n.last(n.a(y)) + y
+
+
+def colours_apart(n: Small, x: Tensor) -> Tensor:
+    """Colours that are whole pixel values: what lies outside the picture is exact."""
+    return n.last(n.a(n.by_colour(x - torch.tensor([0.2, 0.4, 0.6])[:, None, None])))
+
+
 def normalized_behind_a_shuffle(n: Small, x: Tensor) -> Tensor:
     return n.last(n.norm(n.shuffle(n.wide(n.a(x)))))
 
@@ -137,7 +152,8 @@ BODIES = [
     before_and_after_an_activation, activated_and_added_to_itself, read_before_it_is_scaled, read_before_it_is_normalized,
     read_before_it_is_shuffled, read_before_it_is_added_to, scaled_twice, hidden_behind_an_identity, shuffled_twice,
     shuffled_behind_an_addition, applied_twice, two_additions_in_a_row, activated_behind_an_addition, scaled_behind_an_activation,
-    the_picture_is_added, two_convolutions_read_the_picture, normalized_behind_a_shuffle, added_with_a_factor, looked_up, unused,
+    the_picture_is_added, two_convolutions_read_the_picture, colours_scaled_differently,
+    colours_scaled_differently_and_added, colours_apart, normalized_behind_a_shuffle, added_with_a_factor, looked_up, unused,
 ]  # fmt: skip
 
 

@@ -97,11 +97,20 @@ def scaled(graph: Graph, chain: Chain, reader: Node) -> Chain | None:
 
 
 def picture_map(graph: Graph, name: str) -> Affine | None:
-    """The affine map from pixels (0..255) to a value that is the picture scaled and shifted, or None if it is anything else."""
+    """The affine map from pixels (0..255) to a value that is the picture scaled and shifted, or None if it is anything else.
+
+    Also where colours are scaled differently: pixels are exact codes of one step.
+    """
+    found = scaled_picture(graph, name)
+    return found if found is not None and (found.multiplier == found.multiplier[0]).all() else None
+
+
+def scaled_picture(graph: Graph, name: str) -> Affine | None:
+    """As :func:`picture_map`, of any multipliers."""
     if name == PICTURE:
         return Affine.of(graph.picture.pixel, 0.0, graph.picture.channels)
     node = graph.node(name)
     if node.operator != "affine":
         return None
-    inner = picture_map(graph, node.inputs[0])
+    inner = scaled_picture(graph, node.inputs[0])
     return None if inner is None else inner.then(cast(affine.Affine, OPERATORS["affine"]).map(node, graph))

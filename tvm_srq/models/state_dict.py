@@ -33,7 +33,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """
     path = require_file(path, "checkpoint", "give the path of a .pt, .pth or .safetensors file")
     if path.suffix == ".onnx":
-        raise UserError(f"{path} is an ONNX file: it can be evaluated and run in float32, and cannot be quantized yet")
+        raise UserError(f"{path} is an ONNX file and no checkpoint; tvm_srq.networks.load_network reads it")
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)

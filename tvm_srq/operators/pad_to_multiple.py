@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from tvm_srq import steps
+from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
 from tvm_srq.operators.base import Operator, Size
 from tvm_srq.operators.pad import MODES
 
 if TYPE_CHECKING:
-    from tvm_srq.graph.graph import Node
+    from tvm_srq.graph.graph import Graph, Node
     from tvm_srq.lowering.lowering import Lowering
 
 
@@ -24,6 +25,11 @@ class PadToMultiple(Operator):
     name = "pad_to_multiple"
     attributes = frozenset({"mode", "multiple"})
     keeps_values = True
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        if node.attributes.get("mode") not in MODES:
+            raise UserError(f"node {node.name} pads in an unknown way {dict(node.attributes)}")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         below, right = (-length % node.attributes["multiple"] for length in inputs[0].shape[2:])

@@ -9,6 +9,7 @@ from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.normalize.affines import join_affines
+from tvm_srq.graph.normalize.colours import scale_colours_alike
 from tvm_srq.graph.normalize.identities import drop_identities
 from tvm_srq.graph.normalize.nearest import join_nearest
 from tvm_srq.graph.normalize.padding import drop_zeros_around
@@ -113,6 +114,39 @@ def test_colours_selected_before_a_grouped_convolution_stay():
         return b.convolution("c", b.select("s", PICTURE, [2, 1, 0]), random(3, 1, 3, 3), None, padding=(1,) * 4, groups=3)
 
     assert after(select_by_weights, make) == ["select", "convolution"]
+
+
+DEVIATIONS = [4.4, -2.0, 3.9]
+
+
+def test_colours_of_different_scales_are_scaled_by_weights():
+    """Of every convolution that reads them, weights that a further one shares left as they are."""
+
+    def make(b):
+        scaled = b.affine("a", PICTURE, DEVIATIONS, [-0.5, 0.25, 0.0])
+        first = b.convolution("c", scaled, random(3, 3, 3, 3), random(3), padding=(1, 1, 1, 1))
+        second = b.convolution("d", scaled, random(3, 3, 1, 1), None)
+        again = b.add("convolution", "c", [first], {"groups": 1}, weight="c.weight", bias="c.bias")
+        return b.add("add", "s", [second, again])
+
+    assert after(scale_colours_alike, make) == ["affine", "convolution", "convolution", "convolution", "add"]
+    builder = GraphBuilder()
+    graph = scale_colours_alike(builder.build(PictureFormat(), make(builder)))
+    assert graph.parameter(graph.node("a"), "multiplier").tolist() == [4.4]
+    assert graph.node("c").parameters["weight"] != "c.weight" == graph.node("c@2").parameters["weight"]
+
+
+@pytest.mark.parametrize("make", [
+    lambda b: b.convolution("c", b.affine("a", PICTURE, 2.0, [-0.5, 0.25, 0.0]), random(3, 3, 1, 1), None),
+    lambda b: b.convolution("c", b.affine("a", PICTURE, DEVIATIONS, 0.5), random(3, 1, 1, 1), None, groups=3),
+    lambda b: b.convolution("c", b.affine("a", PICTURE, [1.0, 0.0, 2.0], 0.5), random(3, 3, 1, 1), None),
+    lambda b: b.add("add", "s", [b.convolution("c", x := b.affine("a", PICTURE, DEVIATIONS, 0.5), random(3, 3, 1, 1), None), x]),
+])  # fmt: skip
+def test_colours_that_something_else_reads_stay_as_they_are(make):
+    builder = GraphBuilder()
+    graph = builder.build(PictureFormat(), make(builder))
+    assert scale_colours_alike(graph) is graph
+
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from sketch import Sketch
 from small_network import small_graph, small_network, small_pictures
 
 from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.graph.builder import GraphBuilder
-from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.graph.network import as_batch
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
@@ -19,31 +19,6 @@ from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.training.finetune import distance
 
 SHORT = RoundingSchedule(steps=80, batch=2, patch=24, pool=16, pull=1.0)
-
-
-class Sketch:
-    """A graph of 3x3 convolutions of ones, two channels but for the picture's."""
-
-    def __init__(self) -> None:
-        self.builder = GraphBuilder()
-
-    def convolution(self, name: str, source: str, outputs: int = 2) -> str:
-        weight = np.ones((outputs, self.builder.channels[source], 3, 3), np.float32)
-        return self.builder.convolution(name, source, weight, None, padding=(1, 1, 1, 1))
-
-    def add(self, *operands: str) -> str:
-        return self.builder.add("add", "sum", operands)
-
-    def dense(self, name: str, source: str) -> str:
-        """A block as in RRDBNet: concatenations grow, and the input is added."""
-        grown = source
-        for index in range(2):
-            made = self.builder.prelu(f"{name}.act{index}", self.convolution(f"{name}.{index}", grown), 0.1)
-            grown = self.builder.add("concat", f"{name}.cat{index}", [grown, made])
-        return self.add(self.convolution(f"{name}.2", grown), source)
-
-    def build(self, source: str) -> Graph:
-        return self.builder.build(PictureFormat(), self.convolution("last", source, 3))
 
 
 def names_of(graph: Graph) -> list[tuple[str, ...]]:
@@ -61,14 +36,14 @@ def test_a_chain_is_single_convolutions():
     sketch = Sketch()
     value = PICTURE
     for name in "abc":
-        value = sketch.builder.prelu(f"{name}.act", sketch.convolution(name, value), 0.0)
+        value = sketch.activated(name, value)
     assert names_of(sketch.build(value)) == [("a",), ("b",), ("c",), ("last",)]
 
 
 def test_a_dense_block_is_one_unit():
     sketch = Sketch()
     graph = sketch.build(sketch.dense("block", sketch.convolution("head", PICTURE)))
-    assert names_of(graph) == [("head",), ("block.0", "block.1", "block.2"), ("last",)]
+    assert names_of(graph) == [("head",), ("block.0", "block.1", "block.fuse"), ("last",)]
 
 
 def test_nested_blocks_are_divided_into_the_inner_ones():
@@ -80,7 +55,7 @@ def test_nested_blocks_are_divided_into_the_inner_ones():
         start = value
         for inner in "xyz":
             value = sketch.dense(f"{outer}{inner}", value)
-            wanted.append(tuple(f"{outer}{inner}.{index}" for index in range(3)))
+            wanted.append(tuple(f"{outer}{inner}.{part}" for part in (0, 1, "fuse")))
         value = sketch.add(value, start)
     value = sketch.add(sketch.convolution("body", value), head)
     assert names_of(sketch.build(value)) == [*wanted, ("body",), ("last",)]

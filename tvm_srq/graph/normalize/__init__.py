@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.normalize.affines import join_affines
+from tvm_srq.graph.normalize.colours import scale_colours_alike
 from tvm_srq.graph.normalize.deviation import with_deviations
 from tvm_srq.graph.normalize.gates import with_whole_functions
 from tvm_srq.graph.normalize.identities import drop_identities
@@ -15,7 +16,7 @@ from tvm_srq.graph.normalize.selects import join_selects, select_by_weights
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_identities, with_whole_functions, with_deviations, join_affines, join_nearest, join_selects, select_by_weights,
-    drop_zeros_around, drop_identities,
+    scale_colours_alike, drop_zeros_around, drop_identities,
 )  # fmt: skip
 
 

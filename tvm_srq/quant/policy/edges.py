@@ -32,7 +32,7 @@ def reads_picture(graph: Graph, name: str) -> bool:
     if name == PICTURE:
         return True
     node = graph.node(name)
-    moved = node.operator == "affine" or OPERATORS[node.operator].keeps_values
+    moved = node.operator in ("affine", "concat") or OPERATORS[node.operator].keeps_values
     return moved and node.operator != "add" and any(reads_picture(graph, source) for source in node.inputs)
 
 
