@@ -119,6 +119,22 @@ def twice_in_one() -> Graph:
     return net.finish(net.convolution("mix", net.builder.add("concat", "twice", [first, first]), 8, 12, 1), 8)
 
 
+def alike_names() -> Graph:
+    net = Network()
+    first = net.builder.prelu("relu", net.convolution("x.y_z", PICTURE, 8, 3), 0.0)
+    return net.finish(net.convolution("x_y.z", first, 8, 8), 8)
+
+
+def with_residual_blocks() -> Graph:
+    """Three residual blocks and a skip around them."""
+    net = Network()
+    first = value = net.convolution("first", PICTURE, 8, 3)
+    for block in ("a", "b", "c"):
+        inner = net.builder.prelu(f"{block}.relu", net.convolution(f"{block}.1", value, 8, 8), 0.0)
+        value = net.builder.add("add", f"{block}.sum", [net.convolution(f"{block}.2", inner, 8, 8), value])
+    return net.finish(net.builder.add("add", "sum", [net.convolution("body", value, 8, 8), first]), 8)
+
+
 def grey() -> Graph:
     net = Network()
     first = net.builder.prelu("relu", net.convolution("first", PICTURE, 8, 1), 0.2)
@@ -139,5 +155,5 @@ def unshuffled() -> Graph:
 NETWORKS = {
     f.__name__: f
     for f in (with_picture_added, dense_block, gated, attention, strided, upsampled_inside, split, applied_twice, odd_channels,
-              twice_in_one, grey, unshuffled)
+              twice_in_one, alike_names, with_residual_blocks, grey, unshuffled)
 }  # fmt: skip

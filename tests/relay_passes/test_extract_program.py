@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from graphs import HEIGHT, WIDTH, constant, picture
+from graphs import HEIGHT, WIDTH, picture
 from tvm import IRModule, relax, tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.sym import Analyzer
 
 from relay_passes.extract_program import CALLS, describe_call, extent_of, extract_program
+from relay_passes.operators import constant
 from tvm_srq.program import Argument, FeatureMap, Read, Step, apply_extent
 
 floordiv = tirx.floordiv
