@@ -1,4 +1,4 @@
-"""Import: a graph becomes a Relax function from the uint8 picture to the uint8 picture, one call of ``graph.*`` a node."""
+"""Import: a graph becomes a Relax function of the picture, one call of ``graph.*`` a node."""
 
 from __future__ import annotations
 
