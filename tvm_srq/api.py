@@ -23,23 +23,28 @@ Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 def quantize(
     checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", scale: int | None = None,
-    **settings: Any,
+    table: str | Path | None = None, **settings: Any,
 ) -> None:
-    """Quantize a checkpoint over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
+    """Quantize a network over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
 
-    ``scale``: which one, of a checkpoint that serves several.
+    ``scale``: which one, of a checkpoint that serves several. ``table``: of widths, quantizers and ranges by layer
+    (quant.policy.table).
 
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
     """
     from tvm_srq.networks import load_network
     from tvm_srq.quant.policy.presets import quantize_by_preset
+    from tvm_srq.quant.policy.table import read_table
     from tvm_srq.quant.training.resume import Progress
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
     progress = Progress(f"{output}.resume")
-    save_spec(quantize_by_preset(load_network(checkpoint, scale), calibration, preset, progress=progress, **settings), output)
+    network = load_network(checkpoint, scale)
+    if table is not None:
+        settings["table"] = {name: tuple(row) for name, row in read_table(table, network.graph).items()}
+    save_spec(quantize_by_preset(network, calibration, preset, progress=progress, **settings), output)
     progress.finish()
 
 
@@ -233,6 +238,20 @@ def finite(scores: dict[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in scores.items()}
 
 
+def write_layer_table(path: str | Path, output: str | Path, scale: int | None = None) -> None:
+    """A network's or a .srq's layers as a CSV table that ``quantize`` takes, edited or not."""
+    from tvm_srq.networks import load_graph
+    from tvm_srq.quant.policy.table import rows_of_graph, rows_of_spec, write_table
+    from tvm_srq.spec_file import load_spec
+
+    require_folder(Path(output))
+    if Path(path).suffix == ".tar":
+        raise UserError(f"{path} is compiled and has no table; give the .srq it was made of")
+    rows = rows_of_spec(load_spec(path)) if Path(path).suffix == ".srq" else rows_of_graph(load_graph(path, scale))
+    with replacing(output) as temporary:
+        temporary.write_text(write_table(rows))
+
+
 def inspect(path: str | Path, scale: int | None = None) -> str:
     """What a checkpoint, .srq or .tar holds, as text; ``scale``: which one, of a checkpoint that serves several."""
     path = Path(path)
@@ -258,5 +277,7 @@ def inspect(path: str | Path, scale: int | None = None) -> str:
     from tvm_srq.networks import load_graph
 
     graph = load_graph(path, scale)
-    assumed = f"; assumed: {graph.picture.assumed}" if graph.picture.assumed else ""
-    return f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32{assumed}"
+    lines = [f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32"]
+    lines += [f"assumed: {graph.picture.assumed}"] if graph.picture.assumed else []
+    lines += [f"no integer form: {node.name} ({node.operator})" for node in graph.without_integers]
+    return "\n".join(lines)

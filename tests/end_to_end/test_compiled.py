@@ -91,11 +91,10 @@ def test_arm_kernels_compile(spec, target):
     import tvm
 
     from relay_passes import pipeline
-    from tvm_srq.frontend import import_network
     from tvm_srq.targets import preset
 
     chosen, loaded = preset(target), load_spec(spec)
-    module = pipeline.run(import_network(loaded), pipeline.passes(loaded, chosen.layout, chosen.rules))
+    module = pipeline.lowered(loaded, chosen)
     kernel = tvm.IRModule({"main": module["convolution_1"].with_attr("global_symbol", "main")})
     assembly = tvm.compile(kernel, target=chosen.target).mod.inspect_source("asm")
     assert ("sdot" in assembly) == target.endswith("a76")

@@ -32,7 +32,7 @@ def kernels(tmp_path_factory) -> bytes:
 def write(folder: Path, program, kernels: bytes) -> Path:
     """The program's package, with small strips."""
     shutil.copytree(RUNTIME, folder)
-    manifest = {"family": "test", "config": {}, "target": "test", "workspace": 0, "tvm_target": {"mtriple": "x86_64-linux-gnu"}}
+    manifest = {"network": "test", "target": "test", "workspace": 0, "tvm_target": {"mtriple": "x86_64-linux-gnu"}}
     write_network(folder, manifest, program, kernels)
     header = folder / "src/network.h"
     pixels = ", ".join(map(str, strip_pixels(program, *STRIPS)))

@@ -96,7 +96,9 @@ def layer_time(
 ) -> LayerTime:
     """The time of a step, with what the artifact's manifest says of it."""
     step = program.steps[index]
-    described = manifest["kernels"][sum(other.layer != PICTURE for other in program.steps[:index])] if step.layer != PICTURE else None
+    described = None
+    if step.layer != PICTURE:
+        described = manifest["kernels"][sum(other.layer != PICTURE for other in program.steps[:index])]
     if described is None or described["workload"] is None:
         return LayerTime(step.layer, step.kernel if described is None else described["kernel"], calls, seconds, 0)
     workload, output = described["workload"], program.maps[step.outputs[0]]

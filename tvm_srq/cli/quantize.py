@@ -25,6 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
     command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best, fast6 or paper")
     command.add_argument("--scale", type=int, help="which one, of a checkpoint that serves several")
+    command.add_argument("--table", metavar="FILE.csv", help="widths, quantizers and ranges by layer, as inspect --table writes")
     for flag, kind, what in OVERRIDES:
         command.add_argument(f"--{flag}", type=kind, help=what)
     command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
@@ -41,4 +42,4 @@ def execute(parsed: argparse.Namespace) -> None:
 
     names = ["equalize", *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
     given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
-    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, parsed.scale, **given)
+    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, parsed.scale, parsed.table, **given)

@@ -131,6 +131,11 @@ class Graph:
         return known
 
     @property
+    def without_integers(self) -> tuple[Node, ...]:
+        """The nodes that have no integer form."""
+        return tuple(node for node in self.nodes if not OPERATORS[node.operator].in_integers)
+
+    @property
     def size(self) -> int:
         """How many numbers the parameters are."""
         return int(sum(np.size(value) for value in self.parameters.values()))

@@ -28,6 +28,7 @@ class Operator(ABC):
         attributes, parameters: the names a node may have, to be checked when a graph is read.
         optional: those of them that need not be there.
         keeps_values: its results are values of its inputs, so they share the inputs' stream step.
+        in_integers: it has an integer form: :meth:`lower` does not refuse.
     """
 
     name: ClassVar[str]
@@ -36,6 +37,7 @@ class Operator(ABC):
     parameters: ClassVar[frozenset[str]] = frozenset()
     optional: ClassVar[frozenset[str]] = frozenset()
     keeps_values: ClassVar[bool] = False
+    in_integers: ClassVar[bool] = True
 
     @abstractmethod
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:

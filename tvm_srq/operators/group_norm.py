@@ -20,6 +20,7 @@ class GroupNorm(Operator):
     """``groups`` of neighbouring channels; ``epsilon`` is added to the variance; weight and bias are an affine node behind it."""
 
     name = "group_norm"
+    in_integers = False
     attributes = frozenset({"groups", "epsilon"})
 
     def check(self, node: Node, graph: Graph) -> None:

@@ -19,6 +19,7 @@ class LayerNorm(Operator):
     """``epsilon`` is added to the variance; weight and bias are an affine node behind it."""
 
     name = "layer_norm"
+    in_integers = False
     attributes = frozenset({"epsilon"})
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from tvm_srq import __version__
 from tvm_srq.data.pictures import list_pictures
+from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.coded_values import CodedValues, coded_values, parts_of, reads_pixels
@@ -51,9 +52,10 @@ def quantize_network(
         statistics: as :func:`statistics_for`, where they are known already.
 
     Raises:
-        UserError: the folder is missing, empty, or holds something unreadable.
+        UserError: a node has no integer form, or the folder is missing, empty, or holds something unreadable.
     """
     graph = network.graph
+    require_integers(graph, settings)
     statistics = statistics or statistics_for(network, folder, settings)
     policy = Policy(graph, settings)
     layers: dict[str, LayerSpec] = {}
@@ -72,6 +74,13 @@ def quantize_network(
     metadata = {"tvm_srq": __version__, **settings.__dict__, "calibration_pictures": len(list_pictures(folder))}
     spec = QuantSpec(graph, layers, streams, function_tables(graph, streams), metadata)
     return rounding_learned(network, spec, folder, settings) if settings.rounding == "learned" else spec
+
+
+def require_integers(graph: Graph, settings: Settings) -> None:
+    """Raises UserError where a network would not run in integers; before anything is computed."""
+    if settings.grid == "aligned" and graph.without_integers:
+        node = graph.without_integers[0]
+        raise UserError(f"node {node.name} ({node.operator}) of the network has no integer form, so it cannot be quantized yet")
 
 
 def quantize_readers(

@@ -14,8 +14,16 @@ from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, fit_best_str
 from tvm_srq.quant.fitting.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Precision
-from tvm_srq.quant.quantizers.dual_region import fit_aligned
-from tvm_srq.quant.quantizers.zero_points import FEWEST_BITS, Choose, code_ends, fit_best_placed, fit_by_output
+from tvm_srq.quant.quantizers.dual_region import fit_aligned, fit_within
+from tvm_srq.quant.quantizers.zero_points import (
+    FEWEST_BITS,
+    Choose,
+    Ranges,
+    code_ends,
+    fit_best_placed,
+    fit_by_output,
+    place,
+)
 from tvm_srq.quant.statistics.observers import Observer, side_by_side
 from tvm_srq.spec import GridQuantizer
 
@@ -57,6 +65,9 @@ class ValueFitter:
         observer, readings = self.observers[value], self.readings(group, value)
         if self.policy.settings.zero_points and holds_pixels(precision) and is_moved_picture(self.graph, value):
             return pixels_as_they_are(self.graph, len(observer.minima), precision)
+        said = self.policy.said(group.readers[0])
+        if any(value not in ("", None) for value in said):
+            return fit_as_said(observer, readings, precision, *said)
         at_edge = group.readers[0] in self.policy.edges and len(group.values) == 1
         choose = self.choice(group, observer) if at_edge else None
         if self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS:
@@ -100,6 +111,23 @@ class ValueFitter:
         gain = np.concatenate(gains) * equalization.astype(np.float64) ** 2
         bits, magnitude = precision.activation_bits, precision.activation_magnitude
         return GroupFit(fit_aligned(observer, bits, magnitude=magnitude, importance=gain), equalization, None)
+
+
+def fit_as_said(
+    observer: Observer, readings: Sequence[Reading], precision: Precision, quantizer: str, low: float | None, high: float | None
+) -> Fit:
+    """A value's codes as a table has them; all its channels share a range that is given."""
+    dual = quantizer == "dual-region" and precision.activation_bits < FEWEST_BITS
+    if low is None or high is None:
+        fit = fit_best_strength if dual else fit_best_placed
+        return fit(observer, readings, precision)
+    count = len(observer.minima)
+    if dual:
+        gain = sensitivity_to_channels(readings, count)
+        return Fit(fit_within(observer, precision.activation_bits, low, high, gain), np.ones(count, np.float32), 0.0)
+    ends = Ranges(np.full(count, low, np.float64), np.full(count, high, np.float64))
+    grid, factors, zero_point = place(ends, precision, 0.0)
+    return Fit(grid, factors, 0.0, zero_point)
 
 
 def dense(weight: NDArray[np.float32], groups: int) -> NDArray[np.float32]:

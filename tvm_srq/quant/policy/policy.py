@@ -10,6 +10,13 @@ from tvm_srq.quant.policy.edges import edge_layers, ends
 from tvm_srq.quant.policy.settings import IN_RANGE, WINOGRAD_MAGNITUDE, Precision, Settings
 
 
+def of_bits(row: tuple, picture_bits: int) -> Precision:
+    """The precision of a layer of whose widths a table speaks (quant.policy.table.Row)."""
+    _, weight_bits, activation_bits, *_ = row
+    bits = picture_bits if activation_bits is None else activation_bits
+    return Precision(weight_bits, 2 ** (weight_bits - 1) - 1, bits, WINOGRAD_MAGNITUDE if bits < 7 else None)
+
+
 class Policy:
     """The precision of every convolution of a graph.
 
@@ -31,6 +38,8 @@ class Policy:
     def widths(self, name: str) -> Precision:
         """By the convolution's place in the network."""
         settings = self.settings
+        if name in settings.table:
+            return of_bits(settings.table[name], settings.edge_bits)
         if name in settings.precisions:
             return Precision(*settings.precisions[name])
         if name in self.edges and (name in self.ends or settings.upsamplers == "edge"):
@@ -43,7 +52,14 @@ class Policy:
         weight_magnitude = settings.weight_magnitude or 2 ** (settings.weight_bits - 1) - 1
         return Precision(settings.weight_bits, weight_magnitude, settings.activation_bits, magnitude)
 
+    def said(self, name: str) -> tuple[str, float | None, float | None]:
+        """What a table says of a layer's input: its quantizer, or nothing, and the ends of its range, or None."""
+        if name not in self.settings.table:
+            return "", None, None
+        quantizer, low, high = self.settings.table[name][3:]
+        return quantizer, low, high
+
     def kind(self, name: str) -> Hashable:
         """Convolutions of the same kind may share the codes of what they read."""
         precision = self.precision(name)
-        return precision.activation_bits, precision.activation_magnitude, name in self.edges
+        return precision.activation_bits, precision.activation_magnitude, name in self.edges, self.said(name)

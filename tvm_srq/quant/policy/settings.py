@@ -35,6 +35,7 @@ class Settings:
         activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
             within 31 run on the Winograd kernels as fast as those of 4 bits.
         precisions: widths of single layers that differ from the policy's, as (fields of :class:`Precision`) by name.
+        table: what is said of single layers, by name (fields of quant.policy.table.Row); it goes before all else.
     """
 
     weight_bits: int = 4
@@ -52,6 +53,7 @@ class Settings:
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
     precisions: dict[str, tuple] = field(default_factory=dict)
+    table: dict[str, tuple] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("weight_bits", "activation_bits", "edge_bits"):
@@ -69,6 +71,12 @@ class Settings:
             raise UserError(f"weight magnitude must be 1 to {top} at {self.weight_bits} bits, not {self.weight_magnitude}")
         if self.activation_magnitude is not None and not 1 <= self.activation_magnitude <= 127:
             raise UserError(f"activation magnitude must be 1 to 127, not {self.activation_magnitude}")
+
+        if not self.equalizes and any(any(value not in ("", None) for value in row[3:]) for row in self.table.values()):
+            raise UserError(
+                "a table's quantizers and ranges are for layers with factors by channel: leave --quantizer, --grid and "
+                "--no-equalize out, or those columns empty"
+            )
 
     @property
     def equalizes(self) -> bool:

@@ -75,6 +75,19 @@ def fit_aligned(
     return best
 
 
+def fit_within(observer: Observer, bits: int, low: float, high: float, importance: NDArray[np.float64] | None) -> GridQuantizer:
+    """The aligned dual region between two ends of least squared error: its tail stride is searched. Two to five bits."""
+    values, weights = observer.histogram(importance)
+    candidates: list[GridQuantizer] = []
+    for stride in range(1, WINOGRAD_MAGNITUDE):
+        levels = aligned_levels(bits, stride, one_sided=low == 0)
+        if np.abs(levels).max() > WINOGRAD_MAGNITUDE and candidates:
+            break
+        step = max(high / int(levels[-1]), 0.0 if low == 0 else low / int(levels[0]))
+        candidates.append(grid_quantizer(bits, step, levels))
+    return min(candidates, key=lambda candidate: squared_error(candidate, values, weights))
+
+
 def free_values(lower: float, upper: float, breakpoint_: float, bits: int, budget: str = "strict") -> NDArray[np.float32]:
     """The paper's levels for learned bounds and breakpoint, increasing.
 
