@@ -1,20 +1,17 @@
 """The emulated GPU, one for all tests."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cuda_emulator import Emulator, build_drivers
+from tools import require_tools
 
 
 @pytest.fixture(scope="session")
 def emulator_drivers(tmp_path_factory) -> Path:
     """The folder of the emulator's libraries; without g++ the test is skipped, or fails where CI is set."""
-    if shutil.which("g++") is None:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report("the emulated GPU needs g++; install it (Debian: g++)")
+    require_tools("g++")
     folder = tmp_path_factory.mktemp("cuda_emulator")
     build_drivers(folder)
     return folder
