@@ -14,7 +14,7 @@ environment: .venv/ready
 
 # a file's tests share what they compile, so a file stays in one process; PyTorch's threads would crowd the processes
 test: environment
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGUMENTS)
 
 lint: environment
 	$(BIN)/ruff check .

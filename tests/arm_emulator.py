@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from tools import skip_unless_ci
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PREPARE_SCRIPT = REPOSITORY / "scripts/prepare_arm_emulator.sh"
@@ -34,8 +34,8 @@ def require_emulator() -> Path:
     """The folder of the emulated machine; without one the calling test is skipped, or fails where CI is set."""
     folder = emulator_folder()
     if folder is None:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report(f"the emulated arm64 machine is not prepared: run {PREPARE_SCRIPT.relative_to(REPOSITORY)}")
+        script = PREPARE_SCRIPT.relative_to(REPOSITORY)
+        skip_unless_ci(f"the emulated arm64 machine is not prepared: run {script} (Debian: qemu-user-static)")
     return folder
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tools import require_tools
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fvisibility=hidden", "-fPIC"]
 FORMATS = {3: "RGB888", 4: "RGBA8888"}
 
 
 def compile_c(folder: Path, output: Path, *further: str, compiler: str = "gcc") -> None:
-    """Run the C compiler over a package's driver, its kernels, and ``further`` sources and options."""
+    """Run the C compiler over a package's driver, its kernels, and ``further`` sources and options; skip without it."""
+    require_tools(compiler)
     sources = [*map(str, sorted((folder / "src").glob("*.c"))), str(folder / "src/constants.S"), str(folder / "lib/kernels.o")]
     include = [f"-I{folder}/include", f"-I{folder}/src"]
     command = [compiler, *STRICT, "-O2", *include, *sources, "-pthread", "-o", str(output), *further]

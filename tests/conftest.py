@@ -1,15 +1,47 @@
 """Shared fixtures: the folder of real weights and pictures, and the bundled network."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cuda_emulator import Emulator, build_drivers
+from tools import require_tools
 
 ASSETS = Path(__file__).parents[1] / "tvm_srq" / "assets"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--skipped-to", metavar="FILE", type=Path, help="write the skipped tests' names, for: pytest @FILE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.skipped_to is not None and not hasattr(config, "workerinput"):  # the process that hears of every test
+        config.pluginmanager.register(SkippedTests(config.option.skipped_to))
+
+
+class SkippedTests:
+    """Writes down which tests were skipped, so that a machine with more tools runs those alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.all: set[str] = set()
+        self.skipped: dict[str, None] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.all.add(report.nodeid)
+        if report.skipped:
+            self.skipped[report.nodeid] = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:  # a file as a whole
+            self.pytest_runtest_logreport(report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self.path.write_text("".join(f"{name}\n" for name in self.skipped))
+        total, skipped = len(self.all), len(self.skipped)
+        terminalreporter.write_line(f"{total} tests: {total - skipped} ran, {skipped} were skipped and are listed in {self.path}")
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +76,7 @@ def interruptible():
 @pytest.fixture(scope="session")
 def emulator_drivers(tmp_path_factory) -> Path:
     """The folder of the emulator's libraries; without g++ the test is skipped, or fails where CI is set."""
-    if shutil.which("g++") is None:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report("the emulated GPU needs g++; install it (Debian: g++)")
+    require_tools("g++")
     folder = tmp_path_factory.mktemp("cuda_emulator")
     build_drivers(folder)
     return folder

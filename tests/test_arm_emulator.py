@@ -12,6 +12,8 @@ from tvm.script import ir as I
 from tvm.script import relax as R
 from tvm.script import tirx as T
 
+from tvm_srq.linking import find_linker
+
 pytestmark = pytest.mark.arm
 
 RUNTIME_ONLY = {"TVM_USE_RUNTIME_LIB": "1"}
@@ -76,8 +78,8 @@ def emulator() -> None:
 
 
 def link_shared(output: str, objects: list[str], **_: object) -> None:
-    """Link with binutils alone, which needs no C library: a module's undefined symbols are TVM's, at load time."""
-    subprocess.run(["aarch64-linux-gnu-ld", "-shared", "-o", output, *objects], check=True)
+    """Link with a linker alone, which needs no C library: a module's undefined symbols are TVM's, at load time."""
+    subprocess.run([*find_linker("aarch64"), "-shared", "-o", output, *objects], check=True)
 
 
 def run_on(cpu: str, module: tvm.IRModule, built_for: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:

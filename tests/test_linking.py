@@ -1,21 +1,25 @@
-"""Libraries of ARM targets: linked by a package's linker or a command of the user's, and as Android wants them."""
+"""Libraries of every target: linked by each linker there is or by a command of the user's, and as Android wants them."""
 
-import os
-import subprocess
+import shlex
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from elf import Library
+from tools import require_tools
 from tvm.target.codegen import llvm_get_cpu_features
+from tvm_srq.quant.reference import IntegerReference
 
-from tvm_srq import api
+from tvm_srq import api, linking
 from tvm_srq.cli import main
 from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError
-from tvm_srq.linking import Linking, link
+from tvm_srq.linking import LINKERS, Linking, find_linker, link
 from tvm_srq.models.edsr import EDSR
+from tvm_srq.runtime import Session
+from tvm_srq.spec_file import load_spec
 from tvm_srq.targets import PRESETS
 
 COMPILER = """#!/bin/sh
@@ -24,7 +28,7 @@ echo "$@" > {log}
 for word in "$@"; do
     case $word in -Wl,*) words="$words $(echo "${{word#-Wl,}}" | tr , ' ')" ;; --sysroot=*) ;; *) words="$words $word" ;; esac
 done
-exec aarch64-linux-gnu-ld $words
+exec {linker} $words
 """
 
 
@@ -39,6 +43,15 @@ def spec(tmp_path_factory) -> Path:
     return folder / "net.srq"
 
 
+@pytest.fixture(params=["binutils", "lld", "ziglang"])
+def linker(request, monkeypatch) -> str:
+    """Each way to link for ARM, as if it were the only one that is installed."""
+    names = {"binutils": ("aarch64-linux-gnu-ld",), "lld": ("ld.lld",), "ziglang": ()}[request.param]
+    require_tools(*names)
+    monkeypatch.setattr(linking, "LINKERS", {"aarch64": names})
+    return request.param
+
+
 def compile_library(spec: Path, target: str, folder: Path, *options: str) -> Path:
     assert main(["compile", str(spec), "--target", target, "-o", str(folder / "net.tar"), *options]) == 0
     with tarfile.open(folder / "net.tar") as archive:
@@ -46,41 +59,59 @@ def compile_library(spec: Path, target: str, folder: Path, *options: str) -> Pat
     return folder / "library.so"
 
 
-def tool(name: str, *arguments: object) -> list[str]:
-    words = [f"aarch64-linux-gnu-{name}", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-
-
+@pytest.mark.usefixtures("linker")
 def test_an_android_library(spec, tmp_path):
-    library = compile_library(spec, "android-arm64-a55", tmp_path)
-    loads = [line.split() for line in tool("readelf", "-lW", library) if line.split()[:1] == ["LOAD"]]
-    assert loads and all(int(words[-1], 16) == 16384 for words in loads)
-    dynamic = "\n".join(tool("readelf", "-dW", library))
-    assert "soname: [libtvm_srq_network.so]" in dynamic
-    assert "(NEEDED)" not in dynamic and "(TEXTREL)" not in dynamic
-    symbols = [line.split()[-2:] for line in tool("nm", "-D", library)]
-    assert {name for kind, name in symbols if kind in ("U", "w")} == {"TVMFFIErrorSetRaisedFromCStrParts"}
-    defined = {name for kind, name in symbols if kind not in ("U", "w")}
+    library = Library.read(compile_library(spec, "android-arm64-a55", tmp_path))
+    assert set(library.load_alignments) == {16384}
+    assert library.soname == ["libtvm_srq_network.so"] and library.needed == [] and not library.relocates_code
+    assert library.symbols(defined=False) == {"TVMFFIErrorSetRaisedFromCStrParts"}
+    defined = library.symbols(defined=True)
     assert defined and all(name.startswith(("__tvm_ffi_", "__TVMBackend")) for name in defined)
-    assert ".symtab" not in "\n".join(tool("readelf", "-SW", library))
+    assert ".symtab" not in library.section_names and ".dynsym" in library.section_names
 
 
+@pytest.mark.usefixtures("linker")
 def test_a_linux_library_exports_its_kernels_alone(spec, tmp_path):
-    library = compile_library(spec, "aarch64-linux", tmp_path)
-    names = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", library)]
+    names = Library.read(compile_library(spec, "aarch64-linux", tmp_path)).symbols(defined=True)
     assert names and all(name.startswith(("__tvm_ffi_", "__TVMBackend")) for name in names)
+
+
+def test_a_library_for_this_machine_that_a_wheel_linked_runs(spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(linking, "LINKERS", {"x86_64": ()})
+    picture = np.random.default_rng(1).integers(0, 256, (9, 14, 3), dtype=np.uint8)
+    api.compile_network(spec, "x86-64-v2", tmp_path / "net.tar")
+    assert np.array_equal(Session(tmp_path / "net.tar")(picture), IntegerReference(load_spec(spec))(picture))
 
 
 def test_a_cross_compiler_links(spec, tmp_path):
     compiler, log = tmp_path / "clang", tmp_path / "log"
-    compiler.write_text(COMPILER.format(log=log))
+    compiler.write_text(COMPILER.format(log=log, linker=shlex.join(find_linker("aarch64"))))
     compiler.chmod(0o755)
     library = compile_library(
         spec, "android-arm64", tmp_path, "--cross-compiler", f"{compiler} -O2", "--cross-compiler-options", "--sysroot='/none' -s"
     )
     assert "max-page-size=16384" in log.read_text() and "--sysroot=/none -s" in log.read_text()
     assert log.read_text().startswith("-O2 -shared")
-    assert "libtvm_srq_network.so" in "\n".join(tool("readelf", "-dW", library))
+    assert Library.read(library).soname == ["libtvm_srq_network.so"]
+
+
+def test_android_is_linked_by_an_ndk_where_there_is_one(tmp_path, monkeypatch):
+    lld = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin/ld.lld"
+    lld.parent.mkdir(parents=True)
+    lld.touch()
+    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
+    assert find_linker("aarch64", android=True) == [str(lld)] != find_linker("aarch64")
+
+
+def test_a_linker_of_the_machine_comes_before_the_wheel_s(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for machine, names in LINKERS.items():
+        assert find_linker(machine)[1:] == ["ld.lld"]
+        for name in reversed(names):
+            (tmp_path / name).touch(mode=0o755)
+            assert find_linker(machine) == [str(tmp_path / name)]
+        for name in names:
+            (tmp_path / name).unlink()
 
 
 @pytest.mark.parametrize(
@@ -98,20 +129,11 @@ def test_wrong_options_give_a_sentence_and_no_file(spec, tmp_path, capsys, optio
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_linker_names_the_package(tmp_path, monkeypatch):
+def test_a_missing_linker_names_what_brings_one(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="install Debian's binutils-aarch64-linux-gnu or lld"):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install ziglang, or Debian's binutils-aarch64-linux-gnu"):
         link(tmp_path / "library.so", [], Linking("aarch64-linux-gnu"))
-
-
-def test_lld_links_too(spec, tmp_path, monkeypatch):
-    """Where it is the only linker; skipped where it is not installed."""
-    lld = next((Path(folder) / "ld.lld" for folder in os.environ["PATH"].split(":") if (Path(folder) / "ld.lld").exists()), None)
-    if lld is None:
-        pytest.skip("ld.lld (Debian: lld) is not installed")
-    monkeypatch.setattr("tvm_srq.linking.LINKERS", {"aarch64": (str(lld),)})
-    library = compile_library(spec, "android-arm64", tmp_path)
-    assert "libtvm_srq_network.so" in "\n".join(tool("readelf", "-dW", library))
 
 
 @pytest.mark.parametrize("system", ["aarch64-linux", "android-arm64"])

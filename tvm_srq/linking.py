@@ -1,5 +1,11 @@
-"""Object files -> a shared library, by the target machine's linker alone, or by a compiler that the user names."""
+"""Object files -> a shared library, by a linker for the target machine, or by a compiler that the user names.
 
+A machine's own linkers come first: that of an Android NDK for Android, then GNU's, then LLVM's. Where there is none, LLVM's comes
+from the wheel ``ziglang``, which ``tvm_srq`` depends on: it links for every processor, so that compiling needs nothing but pip.
+"""
+
+import importlib.util
+import os
 import shlex
 import shutil
 import subprocess
@@ -10,6 +16,7 @@ from tvm_srq.errors import UserError
 
 LINKERS = {"x86_64": ("ld", "ld.lld", "x86_64-linux-gnu-ld"), "aarch64": ("aarch64-linux-gnu-ld", "ld.lld")}
 LINKER_PACKAGES = {"x86_64": "binutils", "aarch64": "binutils-aarch64-linux-gnu"}
+NDK_VARIABLES = ("ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK")
 ANDROID_PAGE = 16384
 SONAME = "libtvm_srq_network.so"
 EXPORTS = "{ global: __tvm_ffi_*; __TVM*; local: *; };\n"
@@ -21,7 +28,7 @@ class Linking:
 
     Attributes:
         triple: machine, system and, for Android, ``android``, as LLVM has it.
-        cross_compiler: a command that links for the target, such as the NDK's clang; None: the linker of a Debian package.
+        cross_compiler: a command that links for the target, such as the NDK's clang; None: a linker (:func:`find_linker`).
         cross_compiler_options: its further options, as a shell would split them.
     """
 
@@ -50,12 +57,30 @@ class Linking:
                     *split("--cross-compiler-options", self.cross_compiler_options)]  # fmt: skip
         if self.cross_compiler_options:
             raise UserError("--cross-compiler-options are for the command of --cross-compiler, which is not given")
-        names = LINKERS[self.machine]
-        linker = next(filter(None, map(shutil.which, names)), None)
-        if linker is None:
-            package = LINKER_PACKAGES[self.machine]
-            raise UserError(f"no linker for {self.machine} ({', '.join(names)}) is installed; install Debian's {package} or lld")
-        return [linker, "-shared", *options]
+        return [*find_linker(self.machine, self.android), "-shared", *options]
+
+
+def find_linker(machine: str, android: bool = False) -> list[str]:
+    """The command of a linker for a processor: the best that is installed.
+
+    Raises:
+        UserError: there is none.
+    """
+    names = LINKERS[machine]
+    found = next(filter(None, [*(ndk_linkers() if android else []), *map(shutil.which, names)]), None)
+    if found is not None:
+        return [found]
+    wheel = importlib.util.find_spec("ziglang")
+    if wheel is None or wheel.origin is None:
+        package = LINKER_PACKAGES[machine]
+        raise UserError(f"no linker for {machine} ({', '.join(names)}) is installed; pip install ziglang, or Debian's {package}")
+    return [str(Path(wheel.origin).with_name("zig")), "ld.lld"]
+
+
+def ndk_linkers() -> list[str]:
+    """The linkers of Android NDKs that the environment names, those that are there."""
+    folders = [Path(os.environ[name]) for name in NDK_VARIABLES if os.environ.get(name)]
+    return [str(path) for folder in folders for path in sorted(folder.glob("toolchains/llvm/prebuilt/*/bin/ld.lld"))]
 
 
 def split(option: str, value: str) -> list[str]:

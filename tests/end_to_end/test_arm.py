@@ -1,12 +1,11 @@
 """The ARM artifacts give the reference's bytes, under an emulated CPU."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from arm_emulator import emulator_folder, run_python
+from arm_emulator import require_emulator, run_python
 from skimage import data as samples
 
 from tvm_srq import api, targets
@@ -26,8 +25,7 @@ pytestmark = pytest.mark.arm
 
 def check(spec: Path, target: str, cpu: str, pictures: dict[str, np.ndarray], folder: Path) -> None:
     """Compile, run all pictures in one process of the emulated machine, compare with the integer reference."""
-    if emulator_folder() is None and not os.environ.get("CI"):
-        pytest.skip("no emulated arm64 machine; scripts/prepare_arm_emulator.sh makes one")
+    require_emulator()
     api.compile_network(spec, target, folder / "net.tar")
     np.savez(folder / "pictures.npz", **pictures)
     run_python(GUEST, folder / "net.tar", folder / "pictures.npz", folder / "output.npz", cpu=cpu)

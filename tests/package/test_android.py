@@ -48,7 +48,7 @@ def java_class(kotlin: str) -> str:
 
 def test_jni_functions_fit_the_kotlin_class_and_upscale(tmp_path, make_package):
     if shutil.which("javac") is None:
-        pytest.skip("no JDK is installed")
+        pytest.skip("no JDK is installed (Debian: default-jdk-headless)")
     home = Path(shutil.which("javac")).resolve().parents[1]
     package = make_package("x86-64-v2")
     folder = tmp_path / "package"

@@ -2,13 +2,13 @@
 
 import io
 import json
-import shutil
 import subprocess
 import tarfile
 
 import numpy as np
 import pytest
 from PIL import Image
+from tools import require_tools
 
 from tvm_srq.artifact import MANIFEST, OBJECT, digest_line, read_artifact
 from tvm_srq.cli import main
@@ -45,8 +45,7 @@ def test_the_artifact_holds_the_kernels_object_compressed(package):
 
 
 def test_cmake_builds_a_library_and_an_example_that_upscales(tmp_path, package, photo):
-    if shutil.which("cmake") is None:
-        pytest.skip("CMake is not installed")
+    require_tools("cmake", "gcc")
     build, picture = tmp_path / "build", np.ascontiguousarray(photo[:37, :53])
     for command in (
         ["cmake", "-S", package.folder, "-B", build, "-DCMAKE_BUILD_TYPE=Release"],
@@ -67,16 +66,14 @@ def test_cmake_builds_a_library_and_an_example_that_upscales(tmp_path, package, 
 
 
 def test_cmake_refuses_another_machine(tmp_path, package):
-    if shutil.which("cmake") is None:
-        pytest.skip("CMake is not installed")
+    require_tools("cmake", "gcc")
     command = ["cmake", "-S", package.folder, "-B", tmp_path, "-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode != 0 and "kernels in this folder are for x86_64" in result.stderr
 
 
 def test_cmake_refuses_kernels_for_linux_in_an_app_for_android(tmp_path, package):
-    if shutil.which("cmake") is None:
-        pytest.skip("CMake is not installed")
+    require_tools("cmake", "gcc")
     result = subprocess.run(["cmake", "-S", package.folder, "-B", tmp_path, "-DANDROID=1"], capture_output=True, text=True)
     assert result.returncode != 0 and "for an android- target" in " ".join(result.stderr.split())
 

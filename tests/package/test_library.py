@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import elf
 import numpy as np
 import pytest
 from c_library import Library, build_library, compile_c, picture_of
@@ -133,7 +134,6 @@ def test_without_a_session_it_says_so(library):
 
 def test_it_exports_nothing_but_its_interface_and_needs_nothing_but_the_c_library(package, library):
     declared = set(re.findall(r"\b(tvm_srq_\w+)\(", (package.folder / "include/tvm_srq.h").read_text()))
-    symbols = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
-    assert {line.split()[-1] for line in symbols.splitlines()} == declared
-    dynamic = subprocess.run(["readelf", "-dW", library], capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"NEEDED.*\[(.*)\]", dynamic)) <= {"libc.so.6", "libm.so.6"}
+    built = elf.Library.read(library)
+    assert built.symbols(defined=True) == declared
+    assert set(built.needed) <= {"libc.so.6", "libm.so.6"}

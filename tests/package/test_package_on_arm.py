@@ -1,15 +1,15 @@
 """Packages for ARM: the example under an emulated processor, and a library linked as Android wants it."""
 
 import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from c_library import build_library, compile_c
+from elf import Library
 from PIL import Image
+from tools import require_tools
 
 from peers.networks import BASELINE, prepare_checkpoint
 from tvm_srq import api
@@ -35,10 +35,7 @@ pytestmark = pytest.mark.arm
 
 @pytest.fixture(scope="module", autouse=True)
 def tools():
-    missing = [tool for tool in (COMPILER, EMULATOR) if shutil.which(tool) is None]
-    if missing:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report(f"{', '.join(missing)} not installed; install gcc-aarch64-linux-gnu and qemu-user-static")
+    require_tools(COMPILER, EMULATOR)
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +85,9 @@ def link_for_android(folder: Path, *further: str) -> Path:
 
 def test_a_library_for_android_is_aligned_and_needs_only_its_c_library(make_package):
     package = make_package(ANDROID_TARGET)
-    library = link_for_android(package.folder)
-    segments = read("readelf", "-lW", library)
-    alignments = [int(line.split()[-1], 16) for line in segments.splitlines() if line.strip().startswith("LOAD")]
-    assert alignments and all(alignment >= PAGE for alignment in alignments)
-    needed = set(re.findall(r"NEEDED.*\[(.*)\]", read("readelf", "-dW", library)))
-    assert needed <= {"libc.so.6", "libm.so.6", "ld-linux-aarch64.so.1"}
-    symbols = [line.split() for line in read("nm", "-D", library).splitlines()]
-    undefined = {words[-1].split("@")[0] for words in symbols if words[-2] in "Uw"}
-    defined = {words[-1] for words in symbols if words[-2] not in "Uw"}
-    assert undefined <= LIBC
+    library = Library.read(link_for_android(package.folder))
+    assert library.load_alignments and min(library.load_alignments) >= PAGE
+    assert set(library.needed) <= {"libc.so.6", "libm.so.6", "ld-linux-aarch64.so.1"}
+    assert library.symbols(defined=False) <= LIBC
+    defined = library.symbols(defined=True)
     assert defined and all(name.startswith("tvm_srq_") for name in defined)
-
-
-def read(tool: str, option: str, library: Path) -> str:
-    return subprocess.run([f"aarch64-linux-gnu-{tool}", option, library], check=True, capture_output=True, text=True).stdout

@@ -10,6 +10,7 @@ import pytest
 from c_library import STRICT, Library, build_library, compile_c, picture_of
 from PIL import Image
 from small_programs import DOUBLE, ONE, Builder, evaluate, noise, random_program
+from tools import require_tools
 
 from tvm_srq.execution.host import strip_pixels, strip_rows
 from tvm_srq.execution.memory import place_storages
@@ -23,6 +24,7 @@ SIZES = [(1, 1), (7, 3), (40, 5), (3, 33), (61, 2)]
 
 @pytest.fixture(scope="session")
 def kernels(tmp_path_factory) -> bytes:
+    require_tools("gcc")
     made = tmp_path_factory.mktemp("kernels") / "mix.o"
     source = [str(HERE / "mix.c"), f"-I{RUNTIME}/src", "-c", "-o", str(made)]
     subprocess.run(["gcc", *STRICT, "-O2", *source], check=True)

@@ -1,12 +1,12 @@
 """A tracker and a device on this machine for all tests, and a small compiled network."""
 
 import importlib.util
-import os
 
 import pytest
 import torch
 from servers import RunningDevice, RunningTracker
 from small_network import small_module, small_pictures
+from tools import skip_unless_ci
 
 from tvm_srq import api
 from tvm_srq.lowering.reference import IntegerReference
@@ -20,8 +20,7 @@ HOST_TARGET = "x86-64-v2"
 @pytest.fixture(scope="session")
 def tracker():
     if importlib.util.find_spec("tornado") is None:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report("a tracker needs tornado: pip install 'tvm_srq[rpc]'")
+        skip_unless_ci("a tracker needs tornado: pip install 'tvm_srq[rpc]'")
     running = RunningTracker()
     yield running
     running.stop()

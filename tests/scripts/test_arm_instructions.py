@@ -1,12 +1,11 @@
 """Counting instructions: programs whose counts are known, the frame's difference, the table."""
 
-import os
-import shutil
 import subprocess
 from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from tools import require_tools
 
 from arm_instructions.counting import EMULATOR, Counts, count, count_frame
 from benchmark_arm_instructions import Row, main, markdown
@@ -45,10 +44,7 @@ OTHERS = {"loads": ["ptrue"], "stores": ["ptrue"]}  # among them, but of no kind
 
 @pytest.fixture(scope="module")
 def tools():
-    missing = [tool for tool in (COMPILER, EMULATOR) if shutil.which(tool) is None]
-    if missing:
-        report = pytest.fail if os.environ.get("CI") else pytest.skip
-        report(f"{', '.join(missing)} not installed; install gcc-aarch64-linux-gnu and qemu-user")
+    require_tools(COMPILER, EMULATOR, "gcc")
 
 
 def instructions_of(text: str) -> list[str]:

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from tools import require_tools
 
 import benchmark_arm_kernels as script
 from schedules.workload import Convolution, Kernel
@@ -18,6 +19,7 @@ CASES = [(name, rule, layer) for name in script.PROCESSORS for rule, _ in PRESET
 
 @pytest.mark.parametrize(("name", "rule", "layer"), CASES)
 def test_inner_loops_multiply_and_spill_nothing(name, rule, layer):
+    require_tools("aarch64-linux-gnu-objdump")
     kernel = dict(PRESETS[name].rules)[rule](script.layer(64, layer))
     assert isinstance(kernel, Kernel)
     loops = [loop for loop in script.innermost_loops(script.disassemble(kernel, PRESETS[name])) if loop.macs]
@@ -32,6 +34,7 @@ def test_inner_loops_multiply_and_spill_nothing(name, rule, layer):
 
 
 def test_only_what_a_processor_has_is_used():
+    require_tools("aarch64-linux-gnu-objdump")
     for name, forbidden in (("aarch64-linux", r"[su]dot|mmla"), ("aarch64-linux-a76", "mmla")):
         for _, rule in PRESETS[name].rules:
             kernel = rule(Convolution(16, 16, 3, in_halo=1, out_halo=1, codes="table", in_magnitude=31, weight_magnitude=7))
