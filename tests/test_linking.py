@@ -10,13 +10,13 @@ import torch
 from elf import Library
 from tools import require_tools
 from tvm.target.codegen import llvm_get_cpu_features
-from tvm_srq.quant.reference import IntegerReference
 
 from tvm_srq import api, linking
 from tvm_srq.cli import main
 from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.linking import LINKERS, Linking, find_linker, link
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models.edsr import EDSR
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
