@@ -8,12 +8,19 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, PrimFunc, Var
 
 from schedules.cuda.epilogue import write_results
-from schedules.cuda.parameters import Parameters, declare_parameters
+from schedules.cuda.parameters import Parameters, declare_parameters, weight_shape
 from schedules.cuda.tile import WARP, Place, Tile, packed_outputs
 from schedules.workload import Convolution
 
 Accumulate = Callable[[Convolution, Tile, Parameters, Place, Buffer], None]
 """(workload, tile, buffers, place, sums): starts a thread's accumulators and adds its products to them."""
+
+MIN_BLOCKS = "tirx.launch_bounds_min_blocks_per_sm"
+"""What nvcc is told of how many blocks a multiprocessor is to hold; it bounds the registers of a thread."""
+THREADS = 512
+"""Of a multiprocessor, at least: with 128 registers each. Left to itself ptxas spills rather than take more than 80."""
+LARGE = 9
+"""The largest kernel for whose rows of the input a thread has enough of these registers."""
 
 
 def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate) -> PrimFunc:
@@ -22,7 +29,7 @@ def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         height, width = Var("rows", "int64"), Var("columns", "int64")
-        buffers = declare_parameters(workload, tile, height, width)
+        buffers = declare_parameters(workload, outputs, weight_shape(workload, tile), height, width)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with (
             T.launch_thread("blockIdx.z", outputs // tile.block_channels) as block,
@@ -30,6 +37,7 @@ def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate)
             T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
             T.launch_thread("threadIdx.y", tile.warps) as warp,
             T.launch_thread("threadIdx.x", WARP) as lane,
+            T.attr(0, MIN_BLOCKS, THREADS // tile.threads if workload.kernel <= LARGE else 1),
         ):
             place = Place(
                 lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,
