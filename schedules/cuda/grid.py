@@ -17,10 +17,12 @@ Accumulate = Callable[[Convolution, Tile, Parameters, Place, Buffer], None]
 
 MIN_BLOCKS = "tirx.launch_bounds_min_blocks_per_sm"
 """What nvcc is told of how many blocks a multiprocessor is to hold; it bounds the registers of a thread."""
-THREADS = 512
-"""Of a multiprocessor, at least: with 128 registers each. Left to itself ptxas spills rather than take more than 80."""
-LARGE = 9
-"""The largest kernel for whose rows of the input a thread has enough of these registers."""
+
+
+def resident_blocks(workload: Convolution, tile: Tile) -> int:
+    """So many that 128 registers are left for a thread: ptxas left to itself takes 80 and spills. Large kernels and those
+    that shuffle the picture spill with 128 too."""
+    return 1 if workload.kernel > 9 or (workload.writes_picture and workload.shuffle > 1) else 512 // tile.threads
 
 
 def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate) -> PrimFunc:
@@ -37,7 +39,7 @@ def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate)
             T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
             T.launch_thread("threadIdx.y", tile.warps) as warp,
             T.launch_thread("threadIdx.x", WARP) as lane,
-            T.attr(0, MIN_BLOCKS, THREADS // tile.threads if workload.kernel <= LARGE else 1),
+            T.attr(0, MIN_BLOCKS, resident_blocks(workload, tile)),
         ):
             place = Place(
                 lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,

@@ -146,7 +146,7 @@ def load_skip(
 def half_word(words: Buffer, index: int) -> Expr:
     """One of the int16 in an array of words, as int32."""
     word = words[index // 2]
-    return (word if index % 2 else word << 16) >> 16
+    return word >> 16 if index % 2 else T.cast(T.cast(word, "int16"), "int32")
 
 
 def write_features(

@@ -185,13 +185,11 @@ def candidates(workload: Convolution) -> list[TensorTile]:
     """Tiles best first: eight warps, as many channels as there are up to 64, larger tiles before smaller ones."""
     kernel, channels = workload.kernel, workload.read_channels(LAYOUT)
     outputs = packed_outputs(workload, FRAGMENT_CHANNELS)
-    fragments = next(count for count in (4, 2, 1) if outputs % (count * FRAGMENT_CHANNELS) == 0)
-    most = outputs // (fragments * FRAGMENT_CHANNELS)
     taps = next(count for count in (3, 1) if kernel % count == 0)
-    channel_warps = 2 if most % 2 == 0 else 1
-    arrangements = ((2, 2), (4, 1), (1, 2), (1, 1)) if channel_warps == 2 else ((4, 2), (2, 4), (2, 2), (1, 2), (1, 1))
     return [
         TensorTile(rows, fragments, channel_warps, row_warps, column_warps, taps, kernel, channels, outputs)
+        for fragments, channel_warps in ((4, 2), (4, 1), (2, 2), (2, 1), (1, 1))
+        if outputs % (fragments * channel_warps * FRAGMENT_CHANNELS) == 0
         for rows in (4, 2)
-        for row_warps, column_warps in arrangements
+        for row_warps, column_warps in (((2, 2), (4, 1), (1, 2)) if channel_warps == 2 else ((4, 2), (2, 4), (2, 2), (1, 2)))
     ]

@@ -9,7 +9,7 @@ from harness import CompiledKernel, Style, check, random_case
 from numpy.typing import NDArray
 
 from schedules.cuda.picture import store_picture
-from schedules.cuda.rules import DP4A_RULES
+from schedules.cuda.rules import SM86_RULES
 from schedules.cuda.tile import LAYOUT
 from schedules.workload import Convolution
 from tvm_srq.targets import preset
@@ -17,7 +17,7 @@ from tvm_srq.targets import preset
 
 @lru_cache(maxsize=2)
 def compiled(rule: str, workload: Convolution) -> CompiledKernel:
-    kernel = dict(DP4A_RULES)[rule](workload)
+    kernel = dict(SM86_RULES)[rule](workload)
     assert not isinstance(kernel, str), kernel
     return CompiledKernel(kernel, workload, LAYOUT, preset("cuda-sm86").target, compile_function(kernel.function))
 
