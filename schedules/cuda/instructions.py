@@ -37,9 +37,13 @@ COPY = {
         f' : : "r"({SHARED_ADDRESS.format("shared")}), "l"(global) : "memory");',
     ),
 }  # fmt: skip
-STORE = device_function(
-    "store_16_bytes", "void* shared, const void* global", "*static_cast<int4*>(shared) = *static_cast<const int4*>(global);"
-)
+STORE = {
+    size: device_function(
+        f"store_{size}_bytes", "void* shared, const void* global",
+        f"*static_cast<{type_name}*>(shared) = *static_cast<const {type_name}*>(global);",
+    )
+    for size, type_name in ((16, "int4"), (4, "int"))
+}  # fmt: skip
 CLOSE_GROUP = device_function("close_copy_group", "", 'asm volatile("cp.async.commit_group;" : : : "memory");')
 AWAIT_GROUPS = device_function("await_copies", "", 'asm volatile("cp.async.wait_group 0;" : : : "memory");')
 FORGET = device_function("forget", "int* value", 'asm volatile("" : "+r"(value[0]));')
@@ -70,9 +74,9 @@ def copy_async(shared: Expr, source: Expr, size: int) -> None:
     T.evaluate(T.cuda.func_call(f"copy_{size}_bytes", shared, source, source_code=COPY[size]))
 
 
-def store_16_bytes(shared: Expr, source: Expr) -> None:
-    """Copy 16 bytes at once. A function, because TVM puts a barrier behind stores to shared memory that it sees."""
-    T.evaluate(T.cuda.func_call("store_16_bytes", shared, source, source_code=STORE))
+def store_shared(shared: Expr, source: Expr, size: int) -> None:
+    """Copy 4 or 16 bytes at once. A function, because TVM puts a barrier behind stores to shared memory that it sees."""
+    T.evaluate(T.cuda.func_call(f"store_{size}_bytes", shared, source, source_code=STORE[size]))
 
 
 def close_copy_group() -> None:

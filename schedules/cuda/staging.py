@@ -4,7 +4,7 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cuda.instructions import copy_async, forget, hold, store_16_bytes
+from schedules.cuda.instructions import copy_async, forget, hold, store_shared
 from schedules.cuda.parameters import Parameters
 from schedules.cuda.packing import features
 from schedules.cuda.tensor_tile import COPY_BYTES, Position, TensorTile
@@ -25,24 +25,25 @@ def copy_weights(tile: TensorTile, buffers: Parameters, memory: Buffer, position
 def copy_inputs(
     tile: TensorTile, buffers: Parameters, memory: Buffer, position: Position, begin: Expr | int, row: Expr, column: Expr
 ) -> None:
-    """Begin to copy the input tile for the output tile at ``row`` and ``column`` to ``memory[begin:]``, 16 channels at a
-    time; what lies outside of the picture is stored at once."""
+    """Begin to copy the input tile for the output tile at ``row`` and ``column`` to ``memory[begin:]``, 16 (or 4)
+    channels at a time; what lies outside of the picture is stored at once."""
     height, width, _ = buffers.source.shape
-    parts, reach = tile.channels // COPY_BYTES, tile.kernel // 2
+    size, reach = tile.copy_bytes, tile.kernel // 2
+    parts = tile.channels // size
     count = tile.input_rows * tile.input_columns * parts
     thread = forget(position.thread)  # so that nothing that depends on it alone is kept while products are computed
     with T.serial(0, -(-count // tile.threads)) as turn:
         index = hold(turn * tile.threads + thread)
         with T.If(index < count), T.Then():
-            pixel, channel = hold(T.truncdiv(index, parts)), hold(T.truncmod(index, parts)) * COPY_BYTES
+            pixel, channel = hold(T.truncdiv(index, parts)), hold(T.truncmod(index, parts)) * size
             y = hold(row + T.truncdiv(pixel, tile.input_columns) - reach)
             x = hold(column + T.truncmod(pixel, tile.input_columns) - reach)
-            at = hold(begin + pixel * tile.pitch + channel, COPY_BYTES)
+            at = hold(begin + pixel * tile.pitch + channel, size)
             with T.If(T.And(T.And(y >= 0, y < height), T.And(x >= 0, x < width))):
                 with T.Then():
-                    copy_async(T.address_of(memory[at]), T.address_of(buffers.source[y, x, channel]), COPY_BYTES)
+                    copy_async(T.address_of(memory[at]), T.address_of(buffers.source[y, x, channel]), size)
                 with T.Else():
-                    store_16_bytes(T.address_of(memory[at]), T.address_of(buffers.padding[channel]))
+                    store_shared(T.address_of(memory[at]), T.address_of(buffers.padding[channel]), size)
 
 
 def store_constants(

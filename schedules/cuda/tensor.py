@@ -12,9 +12,19 @@ from schedules.cuda.instructions import await_copies, close_copy_group, forget, 
 from schedules.cuda.parameters import Parameters, declare_parameters
 from schedules.cuda.persistent import Tiles, tile_loop
 from schedules.cuda.staging import copy_inputs, copy_weights, store_constants
-from schedules.cuda.tensor_epilogue import load_start, prefetch_skip, write_fragments
+from schedules.cuda.tensor_epilogue import HALF, load_start, prefetch_skip, write_fragments
 from schedules.cuda.tensor_packing import lane_words, pack_tensor
-from schedules.cuda.tensor_tile import COPY_BYTES, FRAGMENT_DEPTH, FRAGMENT_PIXELS, Device, Position, TensorTile, choose_tensor_tile
+from schedules.cuda.tensor_tile import (
+    COPY_BYTES,
+    FRAGMENT_DEPTH,
+    FRAGMENT_PIXELS,
+    STEP_TAPS,
+    WORD_BYTES,
+    Device,
+    Position,
+    TensorTile,
+    choose_tensor_tile,
+)
 from schedules.cuda.tile import WARP
 from schedules.registry import Rule
 from schedules.workload import Convolution, Kernel
@@ -27,8 +37,6 @@ def tensor_rule(device: Device) -> Rule:
 def rule(device: Device, workload: Convolution) -> Kernel | str:
     if workload.groups > 1:
         return "it is grouped"
-    if workload.reads_picture:
-        return "it reads the picture, whose pixels have too few channels"
     tile = choose_tensor_tile(workload, device)
     if tile is None:
         return f"a {workload.kernel}x{workload.kernel} kernel's weights and pixels exceed shared memory"
@@ -72,6 +80,7 @@ def tensor_convolution(workload: Convolution, tile: TensorTile, resident: int) -
                 prefetch_skip(workload, tile, buffers, position, row, column)
                 sums = T.alloc_buffer((tile.rows, tile.fragments, 4), "int32", scope="local")
                 load_start(tile, memory, position, sums)
+                multiply_tile = multiply_picture if workload.reads_picture else multiply_features
                 multiply_tile(tile, memory, position, begin, sums)
                 write_fragments(workload, tile, buffers, memory, position, row, column, sums)
     return builder.get()
@@ -85,23 +94,18 @@ def place_thread(tile: TensorTile, warp: Var, lane: Var, block: Var) -> Position
     )  # fmt: skip
 
 
-def multiply_tile(tile: TensorTile, memory: Buffer, position: Position, begin: Expr, sums: Buffer) -> None:
+def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begin: Expr, sums: Buffer) -> None:
     """All products of a warp. Lane i names pixel i % 16 of a fragment, and of its 32 channels the first or last 16."""
     pixel = position.rows * tile.input_columns + position.columns + position.lane % FRAGMENT_PIXELS
     source = hold(begin + pixel * tile.pitch + position.lane // FRAGMENT_PIXELS * 16, COPY_BYTES)
-    words = lane_words(tile)
-    per_warp = 2 * tile.fragments * WARP * 4
-    weights = hold(tile.weight_begin + position.group * per_warp + position.lane * (4 * words), 4 * words)
+    weights = first_weights(tile, position)
     left = T.alloc_buffer((4,), "int32", scope="local")
     right = T.alloc_buffer((tile.taps, 2 * tile.fragments), "int32", scope="local")
     # a loop that stays one keeps the compiler from moving what follows it, and needs registers for, between the products
     with T.serial(0, forget(tile.kernel)) as x, T.unroll(0, tile.steps) as step, T.unroll(0, tile.kernel // tile.taps) as y_group:
         tap = (x * tile.steps + step) * tile.kernel + y_group * tile.taps
         for y in range(tile.taps):
-            for unit in range(2 * tile.fragments // words):
-                at = weights + (tap + y) * tile.channel_warps * per_warp + unit * WARP * 4 * words
-                loaded = T.reinterpret(f"int32x{words}", memory[T.ramp(at, 1, 4 * words)])
-                T.buffer_store(right, loaded, [y, T.ramp(unit * words, 1, words)])
+            load_weights(tile, memory, weights, tap + y, right, y)
         for row in range(tile.rows + tile.taps - 1):
             input_row = row + y_group * tile.taps
             at = source + (input_row * tile.input_columns + x) * tile.pitch + step * FRAGMENT_DEPTH
@@ -113,3 +117,42 @@ def multiply_tile(tile: TensorTile, memory: Buffer, position: Position, begin: E
                             T.address_of(sums[row - y, fragment, 0]), T.address_of(left[0]),
                             T.address_of(right[y, 2 * fragment]),
                         )  # fmt: skip
+
+
+def first_weights(tile: TensorTile, position: Position) -> Expr:
+    """Where the lane's weights begin in shared memory."""
+    per_warp, size = 2 * tile.fragments * WARP * 4, 4 * lane_words(tile)
+    return hold(tile.weight_begin + position.group * per_warp + position.lane * size, size)
+
+
+def load_weights(tile: TensorTile, memory: Buffer, first: Expr, number: Expr, right: Buffer, slot: int) -> None:
+    """The lane's fragments of the right matrix that has a ``number``, all of its warp's channels, to a row of registers."""
+    words = lane_words(tile)
+    begin = first + number * (tile.channel_warps * 2 * tile.fragments * WARP * 4)
+    for unit in range(2 * tile.fragments // words):
+        loaded = memory[T.ramp(begin + unit * WARP * 4 * words, 1, 4 * words)]
+        T.buffer_store(right, T.reinterpret(f"int32x{words}", loaded), [slot, T.ramp(unit * words, 1, words)])
+
+
+def multiply_picture(tile: TensorTile, memory: Buffer, position: Position, begin: Expr, sums: Buffer) -> None:
+    """The same where a pixel is a word: lane 4 * pixel + t picks taps t and 4 + t of every eight."""
+    lane, kernel = forget(position.lane), tile.kernel  # so that the taps' places are not kept from tile to tile
+    pixel = position.rows * tile.input_columns + position.columns + T.truncdiv(lane, 4)
+    source = hold(begin + pixel * WORD_BYTES, WORD_BYTES)
+    weights = first_weights(tile, position)
+    left = T.alloc_buffer((4,), "int32", scope="local")
+    right = T.alloc_buffer((1, 2 * tile.fragments), "int32", scope="local")
+    with T.serial(0, forget(tile.steps)) as step:
+        load_weights(tile, memory, weights, step, right, 0)
+        taps = [hold(T.min(step * STEP_TAPS + half * 4 + T.truncmod(lane, 4), kernel**2 - 1)) for half in range(2)]
+        offsets = [
+            hold(source + (T.truncdiv(tap, kernel) * tile.input_columns + T.truncmod(tap, kernel)) * WORD_BYTES, WORD_BYTES)
+            for tap in taps
+        ]
+        for row in range(tile.rows):
+            for part in range(4):
+                right_half, later_taps = part % 2, part // 2
+                at = offsets[later_taps] + (row * tile.input_columns + right_half * HALF) * WORD_BYTES
+                T.buffer_store(left, T.reinterpret("int32", memory[T.ramp(at, 1, WORD_BYTES)]), [part])
+            for fragment in range(tile.fragments):
+                multiply(T.address_of(sums[row, fragment, 0]), T.address_of(left[0]), T.address_of(right[0, 2 * fragment]))

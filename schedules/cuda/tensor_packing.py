@@ -14,6 +14,9 @@ def pack_tensor(workload: Convolution, tile: TensorTile, constants: Constants) -
     """The arrays of ``schedules.cuda.parameters.Parameters``."""
     order = channel_order(workload, tile.outputs)
     weight = stored_weights(workload, order, workload.read_channels(LAYOUT), constants)
+    if workload.reads_picture:
+        taps = weight.transpose(0, 2, 3, 1).reshape(tile.outputs, -1, 1, 1)
+        return [weight_fragments(taps, tile), *pack_rest(workload, order, weight, constants)]
     return [weight_fragments(weight, tile), *pack_rest(workload, order, weight, constants)]
 
 

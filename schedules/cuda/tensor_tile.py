@@ -9,7 +9,8 @@ from schedules.workload import Convolution
 
 FRAGMENT_PIXELS, FRAGMENT_CHANNELS, FRAGMENT_DEPTH = 16, 8, 32
 """An mma instruction's rows, columns and products: pixels beside each other, output channels, input channels."""
-COPY_BYTES = 16
+COPY_BYTES, WORD_BYTES = 16, 4
+STEP_TAPS = FRAGMENT_DEPTH // WORD_BYTES
 CONSTANTS = 4
 """Four-byte constants of an output channel: start, positive, negative, ratio."""
 BOUNDS = 8
@@ -111,6 +112,11 @@ class TensorTile:
         return -(-self.channels // FRAGMENT_DEPTH)
 
     @property
+    def copy_bytes(self) -> int:
+        """Bytes of a pixel that a thread copies at once."""
+        return COPY_BYTES
+
+    @property
     def pitch(self) -> int:
         """Bytes from pixel to pixel in shared memory: an odd number of 16 bytes, so that eight pixels' loads of 16 bytes
         meet different banks wherever they begin."""
@@ -157,6 +163,33 @@ class TensorTile:
 
 
 @dataclass(frozen=True)
+class PictureTile(TensorTile):
+    """The same where the input is the picture: a pixel's four stored channels are one word, and a fragment's depth is eight
+    taps of the kernel in reading order, which lanes pick one by one. Taps beyond the last meet weights of zero."""
+
+    @property
+    def steps(self) -> int:
+        return -(-(self.kernel**2) // STEP_TAPS)
+
+    @property
+    def copy_bytes(self) -> int:
+        return WORD_BYTES
+
+    @property
+    def pitch(self) -> int:
+        return WORD_BYTES
+
+    @property
+    def input_bytes(self) -> int:
+        pixels = self.input_rows * self.input_columns
+        return -(-pixels * WORD_BYTES // COPY_BYTES) * COPY_BYTES
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.steps * FRAGMENT_DEPTH * self.block_channels
+
+
+@dataclass(frozen=True)
 class Position:
     """Where a thread stands.
 
@@ -186,8 +219,9 @@ def candidates(workload: Convolution) -> list[TensorTile]:
     kernel, channels = workload.kernel, workload.read_channels(LAYOUT)
     outputs = packed_outputs(workload, FRAGMENT_CHANNELS)
     taps = next(count for count in (3, 1) if kernel % count == 0)
+    kind = PictureTile if workload.reads_picture else TensorTile
     return [
-        TensorTile(rows, fragments, channel_warps, row_warps, column_warps, taps, kernel, channels, outputs)
+        kind(rows, fragments, channel_warps, row_warps, column_warps, taps, kernel, channels, outputs)
         for fragments, channel_warps in ((4, 2), (4, 1), (2, 2), (2, 1), (1, 1))
         if outputs % (fragments * channel_warps * FRAGMENT_CHANNELS) == 0
         for rows in (4, 2)
