@@ -135,12 +135,21 @@ def load_skip(
         return None
     feature, dy, dx = shuffled_place(workload, tile, channel)
     y, x = row * workload.shuffle + dy, column * workload.shuffle + dx
-    count = tile.thread_channels // 2
-    words = T.alloc_buffer((count,), "int32", scope="local")
+    words = T.alloc_buffer((tile.thread_channels // 2,), "int32", scope="local")
     with T.If(inside), T.Then():
-        loaded = buffers.skip[y, x, T.ramp(feature, 1, tile.thread_channels)]
-        T.buffer_store(words, T.reinterpret(f"int32x{count}" if count > 1 else "int32", loaded), [T.ramp(0, 1, count) if count > 1 else 0])
+        for first, count in parts(tile.thread_channels):
+            loaded = T.reinterpret(vector("int32", count // 2), buffers.skip[y, x, T.ramp(feature + first, 1, count)])
+            T.buffer_store(words, loaded, [T.ramp(first // 2, 1, count // 2) if count > 2 else first // 2])
     return words
+
+
+def parts(channels: int) -> list[tuple[int, int]]:
+    """(first, count) of at most eight channels, so that int16 of them are one vector."""
+    return [(first, min(channels, 8)) for first in range(0, channels, 8)]
+
+
+def vector(dtype: str, lanes: int) -> str:
+    return f"{dtype}x{lanes}" if lanes > 1 else dtype
 
 
 def half_word(words: Buffer, index: int) -> Expr:
@@ -174,10 +183,9 @@ def write_features(
                 value = T.bind(round_half_to_even(clamp(scaled, *code_bounds(own))))
             code = memory[tile.levels_begin + value - own.bounds[0]] if table else stored(workload, own, value, index)
             T.buffer_store(codes, code, [index])
-    every = T.ramp(0, 1, tile.thread_channels)
     for local, whole, offset in ((stream, own.stream, 0), (codes, own.codes, workload.out_offset)):
-        if local is not None:
-            T.buffer_store(whole, local[every], [y, x, T.ramp(feature + offset, 1, tile.thread_channels)])
+        for first, count in parts(tile.thread_channels) if local is not None else []:
+            T.buffer_store(whole, local[T.ramp(first, 1, count)], [y, x, T.ramp(feature + offset + first, 1, count)])
 
 
 def write_colours(

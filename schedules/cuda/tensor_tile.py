@@ -157,9 +157,10 @@ class TensorTile:
         return self.bounds_begin + BOUNDS * 4
 
     def resident(self, device: Device) -> int:
-        """Blocks that a multiprocessor holds at once, as far as shared memory goes; registers allow two of 256 threads."""
-        threads = max(512 // self.threads, 1)
-        return min(device.shared_bytes // (self.shared_bytes + RESERVED_BYTES), threads)
+        """Blocks that a multiprocessor holds at once: as shared memory allows, and with 128 registers a thread, or 255 where
+        a thread has more than 64 sums."""
+        threads = 512 if 4 * self.rows * self.fragments <= 64 else 256
+        return min(device.shared_bytes // (self.shared_bytes + RESERVED_BYTES), max(threads // self.threads, 1))
 
 
 @dataclass(frozen=True)
