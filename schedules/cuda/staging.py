@@ -50,7 +50,7 @@ def store_constants(
     workload: Convolution, tile: TensorTile, buffers: Parameters, memory: Buffer, position: Position
 ) -> None:
     """Put the constants of the block's channels behind the weights: registers would be too few to keep them."""
-    count = tile.block_channels
+    count = tile.constant_channels
     with T.serial(0, -(-count // tile.threads)) as turn:
         index = hold(turn * tile.threads + position.thread)
         channel = hold(position.block * count + index)

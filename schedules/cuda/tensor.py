@@ -7,6 +7,7 @@ from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, PrimFunc, Var
 
+from schedules.cuda.column_sums import clear, write_sums_of_columns
 from schedules.cuda.grid import MIN_BLOCKS
 from schedules.cuda.instructions import await_copies, close_copy_group, forget, hold, load_matrices, multiply
 from schedules.cuda.parameters import Parameters, declare_parameters
@@ -20,6 +21,7 @@ from schedules.cuda.tensor_tile import (
     FRAGMENT_PIXELS,
     STEP_TAPS,
     WORD_BYTES,
+    ColumnTile,
     Device,
     Position,
     TensorTile,
@@ -54,7 +56,8 @@ def tensor_convolution(workload: Convolution, tile: TensorTile, resident: int) -
         T.func_name("main")
         height, width = Var("rows", "int64"), Var("columns", "int64")
         shape = (tile.blocks, tile.weight_bytes // 4)
-        buffers = declare_parameters(workload, tile.outputs, shape, height, width)
+        outputs = tile.constant_channels * tile.blocks
+        buffers = declare_parameters(workload, outputs, shape, height, width)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         tiles = Tiles(tile.block_rows, tile.block_columns, height, width, resident, tile.blocks)
         with (
@@ -79,10 +82,15 @@ def tensor_convolution(workload: Convolution, tile: TensorTile, resident: int) -
                     close_copy_group()
                 prefetch_skip(workload, tile, buffers, position, row, column)
                 sums = T.alloc_buffer((tile.rows, tile.fragments, 4), "int32", scope="local")
-                load_start(tile, memory, position, sums)
-                multiply_tile = multiply_picture if workload.reads_picture else multiply_features
-                multiply_tile(tile, memory, position, begin, sums)
-                write_fragments(workload, tile, buffers, memory, position, row, column, sums)
+                if isinstance(tile, ColumnTile):
+                    clear(sums)
+                    multiply_features(tile, memory, position, begin, sums)
+                    write_sums_of_columns(workload, tile, buffers, memory, position, begin, row, column, sums)
+                else:
+                    load_start(tile, memory, position, sums)
+                    multiply_tile = multiply_picture if workload.reads_picture else multiply_features
+                    multiply_tile(tile, memory, position, begin, sums)
+                    write_fragments(workload, tile, buffers, memory, position, row, column, sums)
     return builder.get()
 
 
@@ -102,7 +110,7 @@ def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begi
     left = T.alloc_buffer((4,), "int32", scope="local")
     right = T.alloc_buffer((tile.taps, 2 * tile.fragments), "int32", scope="local")
     # a loop that stays one keeps the compiler from moving what follows it, and needs registers for, between the products
-    with T.serial(0, forget(tile.kernel)) as x, T.unroll(0, tile.steps) as step, T.unroll(0, tile.kernel // tile.taps) as y_group:
+    with T.serial(0, forget(tile.kernel_columns)) as x, T.unroll(0, tile.steps) as step, T.unroll(0, tile.kernel // tile.taps) as y_group:
         tap = (x * tile.steps + step) * tile.kernel + y_group * tile.taps
         for y in range(tile.taps):
             load_weights(tile, memory, weights, tap + y, right, y)

@@ -43,7 +43,7 @@ def load_constants(tile: TensorTile, memory: Buffer, position: Position, number:
     """One of the constants of the lane's channels, from shared memory into registers."""
     values = T.alloc_buffer((tile.thread_channels,), dtype, scope="local")
     lane = hold(position.group * 4 + position.lane % 4) * tile.thread_channels
-    begin = tile.constant_begin + (number * tile.block_channels + lane) * 4
+    begin = tile.constant_begin + (number * tile.constant_channels + lane) * 4
     lanes = min(tile.thread_channels, 4)
     for part in range(0, tile.thread_channels, lanes):
         loaded = memory[T.ramp(begin + part * 4, 1, 4 * lanes)]

@@ -65,6 +65,11 @@ class TensorTile:
     outputs: int
 
     @property
+    def kernel_columns(self) -> int:
+        """Columns of the kernel that the matrix product goes through."""
+        return self.kernel
+
+    @property
     def thread_channels(self) -> int:
         """Output channels of a thread, all beside each other; it has two pixels of every row, 8 columns apart."""
         return 2 * self.fragments
@@ -76,6 +81,11 @@ class TensorTile:
     @property
     def block_channels(self) -> int:
         return self.warp_channels * self.channel_warps
+
+    @property
+    def constant_channels(self) -> int:
+        """Channels that have constants of their own in a block."""
+        return self.block_channels
 
     @property
     def blocks(self) -> int:
@@ -96,6 +106,7 @@ class TensorTile:
 
     @property
     def block_columns(self) -> int:
+        """Output columns of a tile."""
         return FRAGMENT_PIXELS * self.column_warps
 
     @property
@@ -104,7 +115,7 @@ class TensorTile:
 
     @property
     def input_columns(self) -> int:
-        return self.block_columns + self.kernel - 1
+        return FRAGMENT_PIXELS * self.column_warps + self.kernel_columns - 1
 
     @property
     def steps(self) -> int:
@@ -130,7 +141,7 @@ class TensorTile:
 
     @property
     def weight_bytes(self) -> int:
-        return self.kernel**2 * self.steps * FRAGMENT_DEPTH * self.block_channels
+        return self.kernel * self.kernel_columns * self.steps * FRAGMENT_DEPTH * self.block_channels
 
     @property
     def weight_begin(self) -> int:
@@ -145,7 +156,7 @@ class TensorTile:
     @property
     def levels_begin(self) -> int:
         """Where in shared memory the table of stored levels lies: at the end."""
-        return self.constant_begin + CONSTANTS * 4 * self.block_channels
+        return self.constant_begin + CONSTANTS * 4 * self.constant_channels
 
     @property
     def bounds_begin(self) -> int:
@@ -191,6 +202,37 @@ class PictureTile(TensorTile):
 
 
 @dataclass(frozen=True)
+class ColumnTile(TensorTile):
+    """The same for a few colours of a picture, where a fragment would be mostly padding: the matrix product's channels are
+    the colours for every column of the kernel, ``outputs`` in all, of every input column; the sums over a kernel's columns
+    are made of them afterwards, in the shared memory of the input that is done with."""
+
+    colours: int = 3
+
+    @property
+    def kernel_columns(self) -> int:
+        return 1
+
+    @property
+    def block_columns(self) -> int:
+        return FRAGMENT_PIXELS * self.column_warps - self.kernel + 1
+
+    @property
+    def constant_channels(self) -> int:
+        return self.colours
+
+    @property
+    def sum_pitch(self) -> int:
+        """Words from column to column of the sums; so, threads of colours beside each other read different banks."""
+        return self.outputs + self.colours
+
+    @property
+    def input_bytes(self) -> int:
+        words = self.block_rows * FRAGMENT_PIXELS * self.column_warps * self.sum_pitch
+        return max(super().input_bytes, -(-words * WORD_BYTES // COPY_BYTES) * COPY_BYTES)
+
+
+@dataclass(frozen=True)
 class Position:
     """Where a thread stands.
 
@@ -209,10 +251,12 @@ class Position:
 
 
 def choose_tensor_tile(workload: Convolution, device: Device) -> TensorTile | None:
-    """The tile of a workload: the first that fits twice into a multiprocessor's shared memory, else once; None if none does."""
+    """The tile of a workload, None if none fits: of those with most channels the first that fits twice into a
+    multiprocessor's shared memory, else the first that fits."""
     tiles = [tile for tile in candidates(workload) if tile.shared_bytes <= device.block_bytes]
-    twice = [tile for tile in tiles if tile.resident(device) * tile.threads >= 512]
-    return next(iter([*twice, *tiles]), None)
+    widest = [tile for tile in tiles if tile.block_channels == tiles[0].block_channels]
+    twice = [tile for tile in widest if tile.resident(device) * tile.threads >= 512]
+    return next(iter([*twice, *widest]), None)
 
 
 def candidates(workload: Convolution) -> list[TensorTile]:
@@ -220,6 +264,14 @@ def candidates(workload: Convolution) -> list[TensorTile]:
     kernel, channels = workload.kernel, workload.read_channels(LAYOUT)
     outputs = packed_outputs(workload, FRAGMENT_CHANNELS)
     taps = next(count for count in (3, 1) if kernel % count == 0)
+    if sums_columns(workload):
+        fragments = -(-workload.out_channels * kernel // FRAGMENT_CHANNELS)
+        return [
+            ColumnTile(rows, fragments, 1, row_warps, column_warps, taps, kernel, channels, fragments * FRAGMENT_CHANNELS,
+                       workload.out_channels)
+            for rows, row_warps, column_warps in ((4, 2, 4), (4, 2, 2), (4, 1, 2), (2, 1, 2))
+            if FRAGMENT_PIXELS * column_warps >= 2 * kernel
+        ]  # fmt: skip
     kind = PictureTile if workload.reads_picture else TensorTile
     return [
         kind(rows, fragments, channel_warps, row_warps, column_warps, taps, kernel, channels, outputs)
@@ -228,3 +280,10 @@ def candidates(workload: Convolution) -> list[TensorTile]:
         for rows in (4, 2)
         for row_warps, column_warps in (((2, 2), (4, 1), (1, 2)) if channel_warps == 2 else ((4, 2), (2, 4), (2, 2), (1, 2)))
     ]
+
+
+def sums_columns(workload: Convolution) -> bool:
+    """Whether a :class:`ColumnTile` serves a workload: colours of a picture, for which it computes less."""
+    product = -(-workload.out_channels * workload.kernel // FRAGMENT_CHANNELS)
+    direct = -(-workload.out_channels // FRAGMENT_CHANNELS) * workload.kernel
+    return workload.writes_picture and not workload.reads_picture and product <= 4 and product < direct

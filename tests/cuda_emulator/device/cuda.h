@@ -24,6 +24,8 @@ struct alignas(4) short2 { short x, y; };
 struct alignas(4) char4 { signed char x, y, z, w; };
 struct alignas(2) char2 { signed char x, y; };
 
+inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
+
 struct Index { unsigned x, y, z; };
 
 // What the driver and a compiled image share; the driver fills it before a launch and updates `thread` at every switch.

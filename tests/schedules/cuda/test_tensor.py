@@ -25,6 +25,10 @@ WORKLOADS = {
     "5x5": Convolution(28, 28, 5, codes="uniform"),
     "7x7": Convolution(40, 32, 7, codes="table", bent=True),
     "9x9": Convolution(16, 80, 9, codes="uniform", writes_stream=True, from_stream=True),
+    "tail-9x9": Convolution(64, 3, 9, writes_picture=True),
+    "tail-5x5": Convolution(64, 3, 5, writes_picture=True),
+    "tail-7x7": Convolution(16, 3, 7, bent=True, writes_picture=True),
+    "grey-tail": Convolution(16, 1, 3, bent=True, writes_picture=True),
     "to-picture": Convolution(12, 12, 5, shuffle=2, bent=True, writes_picture=True),
     "one-colour": Convolution(46, 4, 3, shuffle=2, writes_picture=True),
     "wide": first_channels(Convolution(24, 52, 3, codes="uniform", zero_points=True), LAYOUT),
@@ -38,3 +42,8 @@ def test_each_kind_of_kernel(emulator, name):
     emulator.call(kernels.check_rule, "direct.mma", WORKLOADS[name], [(1, 1), (5, 18), (9, 33), (37, 53)])
     for style in STYLES:
         emulator.call(kernels.check_rule, "direct.mma", WORKLOADS[name], [(3, 17)], style)
+
+
+@pytest.mark.parametrize("name", ["plain", "skip", "upsampler", "head-9x9", "tail-3x3", "tail-9x9"])
+def test_larger_shared_memory(emulator, name):
+    emulator.call(kernels.check_rule, "direct.mma", WORKLOADS[name], [(9, 33), (37, 77)], None, "cuda-sm90")
