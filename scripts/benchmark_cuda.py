@@ -92,7 +92,10 @@ def time_kernels(artifact: Path, sizes: list[Size]) -> dict[str, Any]:
             walls.append(1e3 * (time.perf_counter() - began))
         execution = session.prepare(height, width)
         uploaded, clock = execution.memory.upload(picture), Clock()
-        calls = [(kernel, [uploaded, *tensors] if at else tensors) for kernel, tensors, at in execution.calls]
+        calls = [
+            (kernel, [uploaded if number in places else tensor for number, tensor in enumerate(tensors)])
+            for kernel, tensors, places in execution.calls
+        ]
 
         def frame(calls: list[Any] = calls) -> None:
             for kernel, arguments in calls:
@@ -172,6 +175,8 @@ def time_torch(kind: str, blocks: int, scale: int, sizes: list[Size]) -> dict[st
 
 
 def work(part: str, subject: str, folder: Path, sizes: list[Size]) -> dict[str, Any]:
+    own = Path(__file__).resolve().parent
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != own]  # PyTorch is to find its own packages
     if part == "torch":
         kind, blocks, scale = subject.split("-")
         return time_torch(kind, int(blocks), int(scale), sizes)
@@ -183,7 +188,7 @@ def work(part: str, subject: str, folder: Path, sizes: list[Size]) -> dict[str, 
 
 def subjects(part: str, folder: Path) -> list[str]:
     if part == "torch":
-        return ["eager-8-2", "compiled-8-2", "eager-16-4", "compiled-16-4"]
+        return ["eager-8-2", "eager-16-4", "compiled-8-2", "compiled-16-4"]
     return sorted(path.name for path in (folder / "networks").glob("*.tar"))
 
 
@@ -200,10 +205,18 @@ def run_apart(part: str, subject: str, parsed: argparse.Namespace) -> Any:
     return json.loads(lines[-1])
 
 
+def gpu_name() -> str:
+    """The GPU and its driver, as nvidia-smi says."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return "unknown: there is no nvidia-smi"
+
+
 def run(parsed: argparse.Namespace) -> None:
     """All parts, the result written after each piece."""
-    said = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], capture_output=True, text=True)
-    result: dict[str, Any] = {"gpu": said.stdout.strip()}
+    result: dict[str, Any] = {"gpu": gpu_name()}
     for part in parsed.parts:
         result[part] = {}
         for subject in subjects(part, Path(parsed.folder)):

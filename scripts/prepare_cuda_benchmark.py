@@ -24,6 +24,7 @@ from tvm_srq.targets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = ("libtvm_compiler.so", "3rdparty", "include", "src", "__pycache__", "lib64", "*.a")
+SINGLE_FILES = ("typing_extensions",)
 OWN = ("tvm_srq", "schedules", "scripts/benchmark_cuda.py")
 
 
@@ -33,6 +34,10 @@ def copy_runtime(site: Path, ffi_wheel: Path) -> None:
         spec = importlib.util.find_spec(name)
         assert spec is not None and spec.origin is not None
         shutil.copytree(Path(spec.origin).parent, site / name, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+    for name in SINGLE_FILES:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and spec.origin is not None
+        shutil.copy(spec.origin, site)
     with zipfile.ZipFile(ffi_wheel) as wheel:
         wheel.extractall(site)
     wheels = importlib.util.find_spec("nvidia")

@@ -26,7 +26,7 @@ const Result success = 0, invalid_value = 1, not_found = 500, launch_failed = 71
 struct LaunchConfig { unsigned grid[3], block[3], shared_bytes; };
 
 struct Module { void* library; };
-struct Function { void (*run)(void**); Launch* launch; };
+struct Function { void (*run)(void**); Launch* launch; int dynamic_bytes; };
 
 namespace {
 const size_t stack_bytes = 64 * 1024;
@@ -260,14 +260,14 @@ Result cuModuleGetFunction(Function** function, Module* module, const char* name
     auto run = reinterpret_cast<void (*)(void**)>(symbol(std::string("emulated_") + name));
     auto* launch = reinterpret_cast<Launch*>(symbol("launch"));
     if (!run || !launch) return not_found;
-    *function = new Function{run, launch};
+    *function = new Function{run, launch, 48 * 1024};
     launch->barrier = barrier, launch->exchange = exchange, launch->shared = shared;
     launch->copy = copy, launch->close_group = close_group, launch->await_groups = await_groups;
     return success;
 }
 
 Result cuLaunchKernelEx(const LaunchConfig* config, Function* function, void** values, void**) {
-    if (config->shared_bytes > 227 * 1024) return invalid_value;
+    if (int(config->shared_bytes) > function->dynamic_bytes) return invalid_value;
     kernel = function;
     arguments = values;
     Launch& launch = *function->launch;
@@ -291,7 +291,13 @@ Result cuLaunchKernelEx(const LaunchConfig* config, Function* function, void** v
     return result;
 }
 
-Result cuFuncSetAttribute(Function*, int, int) { return success; }
+Result cuFuncSetAttribute(Function* function, int attribute, int value) {
+    const int max_dynamic_shared_size_bytes = 8;
+    if (attribute != max_dynamic_shared_size_bytes) return success;
+    if (value > 227 * 1024) return invalid_value;
+    function->dynamic_bytes = value;
+    return success;
+}
 Result cuDeviceGetName(char* name, int length, int) { std::snprintf(name, length, "CUDA emulator"); return success; }
 Result cuGetErrorName(Result result, const char** name) {
     *name = result == success ? "CUDA_SUCCESS" : "CUDA_ERROR";
