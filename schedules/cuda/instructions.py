@@ -3,8 +3,11 @@
 Emulated for tests by tests/cuda_emulator, which reads the assembly: one statement a function, operands in registers.
 """
 
+from collections.abc import Sequence
+
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
+from tvm.tirx import Buffer
 
 SHARED_ADDRESS = "static_cast<unsigned>(__cvta_generic_to_shared({}))"
 
@@ -14,16 +17,17 @@ def device_function(name: str, parameters: str, assembly: str) -> str:
 
 
 LOAD_MATRICES = device_function(
-    "load_matrices", "int* fragment, const void* row",
+    "load_matrices", "int* word0, int* word1, int* word2, int* word3, const void* row",
     'asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"'
-    ' : "=r"(fragment[0]), "=r"(fragment[1]), "=r"(fragment[2]), "=r"(fragment[3])'
+    ' : "=r"(*word0), "=r"(*word1), "=r"(*word2), "=r"(*word3)'
     f' : "r"({SHARED_ADDRESS.format("row")}));',
 )  # fmt: skip
 MULTIPLY = device_function(
-    "multiply_m16n8k32", "int* sums, const int* left, const int* right",
+    "multiply_m16n8k32",
+    "int* sum0, int* sum1, int* sum2, int* sum3, int left0, int left1, int left2, int left3, int right0, int right1",
     'asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"'
-    ' : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])'
-    ' : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[0]), "r"(right[1]));',
+    ' : "+r"(*sum0), "+r"(*sum1), "+r"(*sum2), "+r"(*sum3)'
+    ' : "r"(left0), "r"(left1), "r"(left2), "r"(left3), "r"(right0), "r"(right1));',
 )  # fmt: skip
 COPY = {
     16: device_function(
@@ -50,23 +54,27 @@ FORGET = device_function("forget", "int* value", 'asm volatile("" : "+r"(value[0
 PREFETCH = device_function("prefetch", "const void* global", 'asm volatile("prefetch.global.L2 [%0];" : : "l"(global));')
 
 
-def load_matrices(fragment: Expr, row: Expr) -> None:
+def load_matrices(fragment: Buffer, row: Expr) -> None:
     """ldmatrix.x4: four 8x8 matrices of 16 bits from shared memory into ``fragment``, 4 int32 of every lane.
 
     Args:
-        fragment: address of the lane's 4 int32.
+        fragment: the lane's (4,) int32. Each is named in the call: TVM shrinks an array to what it sees used of it.
         row: address of the 16 bytes that this lane names: lanes 8 * i to 8 * i + 7 name the rows of matrix i.
     """
-    T.evaluate(T.cuda.func_call("load_matrices", fragment, row, source_code=LOAD_MATRICES))
+    words = [T.address_of(fragment[number]) for number in range(4)]
+    T.evaluate(T.cuda.func_call("load_matrices", *words, row, source_code=LOAD_MATRICES))
 
 
-def multiply(sums: Expr, left: Expr, right: Expr) -> None:
+def multiply(sums: Buffer, place: tuple[int, int], left: Buffer, right: Sequence[Expr]) -> None:
     """mma.m16n8k32: sums (16, 8) int32 += left (16, 32) int8 @ right (32, 8) int8, spread over a warp as PTX defines it.
 
     Args:
-        sums, left, right: addresses of the lane's 4, 4 and 2 int32.
+        sums: (rows, fragments, 4) int32 of the lane; those at ``place`` are added to.
+        left: the lane's (4,) int32. right: its 2 int32.
     """
-    T.evaluate(T.cuda.func_call("multiply_m16n8k32", sums, left, right, source_code=MULTIPLY))
+    totals = [T.address_of(sums[(*place, number)]) for number in range(4)]
+    operands = [*(left[number] for number in range(4)), *right]
+    T.evaluate(T.cuda.func_call("multiply_m16n8k32", *totals, *operands, source_code=MULTIPLY))
 
 
 def copy_async(shared: Expr, source: Expr, size: int) -> None:

@@ -117,14 +117,11 @@ def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begi
         for row in range(tile.rows + tile.taps - 1):
             input_row = row + y_group * tile.taps
             at = source + (input_row * tile.input_columns + x) * tile.pitch + step * FRAGMENT_DEPTH
-            load_matrices(T.address_of(left[0]), T.address_of(memory[at]))
+            load_matrices(left, T.address_of(memory[at]))
             for y in range(tile.taps):
                 if 0 <= row - y < tile.rows:
                     for fragment in range(tile.fragments):
-                        multiply(
-                            T.address_of(sums[row - y, fragment, 0]), T.address_of(left[0]),
-                            T.address_of(right[y, 2 * fragment]),
-                        )  # fmt: skip
+                        multiply(sums, (row - y, fragment), left, words_of(right, y, fragment))
 
 
 def first_weights(tile: TensorTile, position: Position) -> Expr:
@@ -140,6 +137,11 @@ def load_weights(tile: TensorTile, memory: Buffer, first: Expr, number: Expr, ri
     for unit in range(2 * tile.fragments // words):
         loaded = memory[T.ramp(begin + unit * WARP * 4 * words, 1, 4 * words)]
         T.buffer_store(right, T.reinterpret(f"int32x{words}", loaded), [slot, T.ramp(unit * words, 1, words)])
+
+
+def words_of(right: Buffer, slot: int, fragment: int) -> list[Expr]:
+    """The lane's two words of a fragment of the right matrix."""
+    return [right[slot, 2 * fragment + half] for half in range(2)]
 
 
 def multiply_picture(tile: TensorTile, memory: Buffer, position: Position, begin: Expr, sums: Buffer) -> None:
@@ -163,4 +165,4 @@ def multiply_picture(tile: TensorTile, memory: Buffer, position: Position, begin
                 at = offsets[later_taps] + (row * tile.input_columns + right_half * HALF) * WORD_BYTES
                 T.buffer_store(left, T.reinterpret("int32", memory[T.ramp(at, 1, WORD_BYTES)]), [part])
             for fragment in range(tile.fragments):
-                multiply(T.address_of(sums[row, fragment, 0]), T.address_of(left[0]), T.address_of(right[0, 2 * fragment]))
+                multiply(sums, (row, fragment), left, words_of(right, 0, fragment))

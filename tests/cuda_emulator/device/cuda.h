@@ -9,7 +9,7 @@
 
 #define __global__
 #define __device__
-#define __forceinline__ inline
+#define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__
 // Blocks run one after another, so that a block's shared memory may be static; in a section of its own it can be poisoned.

@@ -20,19 +20,20 @@ inline int8_t byte(uint32_t word, unsigned number) { return int8_t(word >> (8 * 
 
 // Four 8x8 matrices of 16 bits: lanes 8 * i + r name row r of matrix i; lane 4 * r + c gets columns 2 * c and 2 * c + 1.
 template <class Word>
-void ldmatrix_sync_aligned_m8n8_x4_shared_b16(Word& d0, Word& d1, Word& d2, Word& d3, unsigned row) {
+__forceinline__ void ldmatrix_sync_aligned_m8n8_x4_shared_b16(Word& d0, Word& d1, Word& d2, Word& d3, unsigned row) {
     const Lanes& rows = exchange("ldmatrix", row);
-    Word* const destinations[] = {&d0, &d1, &d2, &d3};
+    Word loaded[4];
     for (unsigned i = 0; i < 4; ++i) {
         const char* address = launch.shared(rows.words[8 * i + lane() / 4][0], 16);
-        std::memcpy(destinations[i], address + 4 * (lane() % 4), 4);
+        std::memcpy(&loaded[i], address + 4 * (lane() % 4), 4);
     }
+    d0 = loaded[0], d1 = loaded[1], d2 = loaded[2], d3 = loaded[3];
 }
 
 // D (16, 8) = A (16, 32) * B (32, 8) + C. With g = lane / 4 and t = lane % 4 a lane has of A four bytes each of
 // rows g, g + 8, g, g + 8 from columns 4 * t, 4 * t, 16 + 4 * t, 16 + 4 * t on; of B four bytes of column g from rows 4 * t
 // and 16 + 4 * t on; of C and D columns 2 * t, 2 * t + 1 of rows g and g + 8.
-inline void mma_sync_aligned_m16n8k32_row_col_s32_s8_s8_s32(
+__forceinline__ void mma_sync_aligned_m16n8k32_row_col_s32_s8_s8_s32(
     int& d0, int& d1, int& d2, int& d3, int a0, int a1, int a2, int a3, int b0, int b1, int c0, int c1, int c2, int c3) {
     const Lanes& lanes = exchange("mma", a0, a1, a2, a3, b0, b1);
     const auto a = [&](unsigned row, unsigned k) {
