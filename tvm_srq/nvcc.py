@@ -54,8 +54,7 @@ def flags(arch: str) -> list[str]:
     return [
         "-O3", "-gencode", f"arch=compute_{number},code=[sm_{number},compute_{number}]",
         "-fmad=false", "-ftz=false", "-prec-div=true", "-prec-sqrt=true", "-w",
-        # two blocks of 256 threads to a multiprocessor; left to itself ptxas spills rather than take more than 80
-        "-maxrregcount=128", "--ptxas-options=-v",
+        "--ptxas-options=-v",
     ]  # fmt: skip
 
 

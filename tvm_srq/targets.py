@@ -12,7 +12,7 @@ from schedules.arm import units as arm_units
 from schedules.cpu.picture import store_picture as cpu_picture
 from schedules.cuda.packing import LAYOUT as CUDA_LAYOUT
 from schedules.cuda.picture import store_picture as cuda_picture
-from schedules.cuda.rules import DP4A_RULES
+from schedules.cuda import rules as cuda
 from schedules.registry import Rule
 from schedules.workload import Layout
 from schedules.x86 import rules as x86
@@ -81,6 +81,12 @@ def arm_presets(name: str, system: str, triple: str) -> list[Preset]:
     ]
 
 
+def cuda_preset(arch: str, capability: str, rules: list[tuple[str, Rule]]) -> Preset:
+    """A preset of NVIDIA's GPUs from a compute capability on."""
+    description = f"NVIDIA GPUs of compute capability {capability} and later"
+    return Preset(f"cuda-{arch.replace('_', '')}", description, {"kind": "cuda", "arch": arch}, CUDA_LAYOUT, rules, cuda_picture)
+
+
 X86 = "x86_64-linux-gnu"
 NO_SVE = ("-sve", "-sve2", "-sve-bitperm", "-sve2-bitperm")
 PRESETS = {
@@ -92,8 +98,11 @@ PRESETS = {
         Preset("x86-64-v2", "any x86 since 2009", llvm(X86, "x86-64-v2"), x86_units.SSE.layout, x86.SSE_RULES),
         *arm_presets("aarch64-linux", "ARM Linux", "aarch64-linux-gnu"),
         *arm_presets("android-arm64", "Android 7 (API level 24) and later", "aarch64-linux-android"),
-        Preset("cuda-sm86", "NVIDIA GPUs of compute capability 8.6 (RTX 30, A10) and later", {"kind": "cuda", "arch": "sm_86"},
-               CUDA_LAYOUT, DP4A_RULES, cuda_picture),
+        cuda_preset("sm_75", "7.5 (RTX 20, T4)", cuda.DP4A_RULES),
+        cuda_preset("sm_80", "8.0 (A100)", cuda.SM80_RULES),
+        cuda_preset("sm_86", "8.6 (RTX 30, A10)", cuda.SM86_RULES),
+        cuda_preset("sm_89", "8.9 (RTX 40, L4)", cuda.SM86_RULES),
+        cuda_preset("sm_90", "9.0 (H100)", cuda.SM90_RULES),
     )
 }  # fmt: skip
 

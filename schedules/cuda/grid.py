@@ -8,12 +8,21 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, PrimFunc, Var
 
 from schedules.cuda.epilogue import write_results
-from schedules.cuda.parameters import Parameters, declare_parameters
+from schedules.cuda.parameters import Parameters, declare_parameters, weight_shape
 from schedules.cuda.tile import WARP, Place, Tile, packed_outputs
 from schedules.workload import Convolution
 
 Accumulate = Callable[[Convolution, Tile, Parameters, Place, Buffer], None]
 """(workload, tile, buffers, place, sums): starts a thread's accumulators and adds its products to them."""
+
+MIN_BLOCKS = "tirx.launch_bounds_min_blocks_per_sm"
+"""What nvcc is told of how many blocks a multiprocessor is to hold; it bounds the registers of a thread."""
+
+
+def resident_blocks(workload: Convolution, tile: Tile) -> int:
+    """So many that 128 registers are left for a thread: ptxas left to itself takes 80 and spills. Large kernels and those
+    that shuffle the picture spill with 128 too."""
+    return 1 if workload.kernel > 9 or (workload.writes_picture and workload.shuffle > 1) else 512 // tile.threads
 
 
 def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate) -> PrimFunc:
@@ -22,7 +31,7 @@ def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         height, width = Var("rows", "int64"), Var("columns", "int64")
-        buffers = declare_parameters(workload, tile, height, width)
+        buffers = declare_parameters(workload, outputs, weight_shape(workload, tile), height, width)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with (
             T.launch_thread("blockIdx.z", outputs // tile.block_channels) as block,
@@ -30,6 +39,7 @@ def tiled_convolution(workload: Convolution, tile: Tile, accumulate: Accumulate)
             T.launch_thread("blockIdx.x", (width + tile.columns - 1) // tile.columns) as tile_column,
             T.launch_thread("threadIdx.y", tile.warps) as warp,
             T.launch_thread("threadIdx.x", WARP) as lane,
+            T.attr(0, MIN_BLOCKS, resident_blocks(workload, tile)),
         ):
             place = Place(
                 lane, warp % tile.channel_groups, warp // tile.channel_groups * tile.pixels, warp * WARP + lane,

@@ -4,20 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schedules.cpu.packing import code_bounds, stored_weights
-from schedules.cuda.tile import LAYOUT, Tile, packed_outputs
+from schedules.cuda.tile import LAYOUT, TABLE_ENTRIES, Tile, packed_outputs
 from schedules.workload import Constants, Convolution
 
-TABLE_ENTRIES = 256
-
-
-def channel_order(workload: Convolution, tile: Tile) -> NDArray[np.int64]:
-    """Packed output channel -> logical output channel, -1 for padding.
+def channel_order(workload: Convolution, outputs: int) -> NDArray[np.int64]:
+    """Packed output channel -> logical output channel, -1 for padding; ``outputs`` long.
 
     Behind a pixel shuffle the channels of each (dy, dx) lie together, padded to the layout's block, so that a thread's
     channels go to one pixel. The picture is written channel by channel and keeps the logical order.
     """
     channels, positions = workload.out_channels, workload.shuffle**2
-    order = np.full(packed_outputs(workload, tile.channels), -1)
+    order = np.full(outputs, -1)
     if workload.writes_picture:
         order[:channels] = np.arange(channels)
         return order
@@ -42,9 +39,20 @@ def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArra
     Raises:
         ValueError: more levels than a table has entries.
     """
-    order = channel_order(workload, tile)
-    real = order >= 0
+    order = channel_order(workload, packed_outputs(workload, tile.channels))
     weight = stored_weights(workload, order, stored_channels(workload), constants)
+    return [tile_weights(weight, tile), *pack_rest(workload, order, weight, constants)]
+
+
+def pack_rest(
+    workload: Convolution, order: NDArray[np.int64], weight: NDArray[np.int64], constants: Constants
+) -> list[NDArray]:
+    """Everything but the weights, whose stored form, (O, I, k, k) in packed order, corrects ``start``.
+
+    Raises:
+        ValueError: more levels than a table has entries.
+    """
+    real = order >= 0
     shift = LAYOUT.shift(constants.in_low, constants.in_high)
     start = np.where(real, constants.start[order], 0).astype(np.int64)
     # stored = m - shift, so the sum over stored values lacks shift * sum(weight)
@@ -55,8 +63,8 @@ def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArra
     out_shift = LAYOUT.shift(*constants.out_range)
     high = constants.low + len(levels) - 1
     return [
-        tile_weights(weight, tile), start.astype(np.int32), spread(constants.positive, order),
-        spread(constants.negative, order), stored_ratio(workload, constants),
+        start.astype(np.int32), spread(constants.positive, order), spread(constants.negative, order),
+        stored_ratio(workload, constants),
         code_bounds(workload, constants.low, high, -out_shift), stored_levels(workload, levels, out_shift),
         LAYOUT.store(padding, shift), LAYOUT.store(constants.outside(features(workload)), out_shift),
     ]  # fmt: skip

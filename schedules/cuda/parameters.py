@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
-from schedules.cuda.packing import TABLE_ENTRIES, features, stored_channels
-from schedules.cuda.tile import LAYOUT, Tile, packed_outputs
+from schedules.cuda.packing import features, stored_channels
+from schedules.cuda.tile import LAYOUT, TABLE_ENTRIES, Tile, packed_outputs
 from schedules.workload import Convolution
 
 
@@ -16,7 +16,7 @@ class Parameters:
 
     Attributes:
         source: (H, W, channels) int8 codes, of which the first channels are read.
-        weight: (blocks, steps, words) int32, four int8 weights to a word: see ``packing.tile_weights``.
+        weight: int32, four int8 weights to a word, in an order of the kernel's: ``packing.tile_weights``, ``tensor_packing``.
         start: (O,) int32, O packed. positive, negative: (O,) float32.
         ratio: (features,) float32. bounds: (3,) or (5,) int32, see ``schedules.cpu.packing.code_bounds``.
         levels: (TABLE_ENTRIES,) int8 stored levels. padding: (channels,) int8, what lies outside the picture.
@@ -42,10 +42,15 @@ class Parameters:
     picture: Buffer | None = None
 
 
-def declare_parameters(workload: Convolution, tile: Tile, rows: Var, columns: Var) -> Parameters:
-    outputs, channels = packed_outputs(workload, tile.channels), stored_channels(workload)
-    steps = channels // (4 * tile.words)
-    shape = (outputs // tile.block_channels, steps, tile.weight_words(workload.kernel))
+def weight_shape(workload: Convolution, tile: Tile) -> tuple[int, ...]:
+    """(blocks, steps, words)"""
+    blocks = packed_outputs(workload, tile.channels) // tile.block_channels
+    return blocks, stored_channels(workload) // (4 * tile.words), tile.weight_words(workload.kernel)
+
+
+def declare_parameters(workload: Convolution, outputs: int, shape: tuple[int, ...], rows: Var, columns: Var) -> Parameters:
+    """The buffers of a kernel of ``outputs`` packed channels whose weights have a ``shape``."""
+    channels = stored_channels(workload)
     parameters = Parameters(
         T.arg("source", T.buffer((rows, columns, workload.source_channels(LAYOUT)), LAYOUT.storage)),
         T.arg("weight", T.buffer(shape, "int32")),

@@ -12,6 +12,7 @@ LAYOUT = Layout("int8", 0, channel_block=16, picture_channels=4, has_halo=False)
 bounds, and outside the picture they take the stored form of m = 0 (or of the padding colour) from a small array."""
 
 WARP = 32
+TABLE_ENTRIES = 256
 SHARED_BYTES = 48 * 1024
 """Static shared memory of a block on every CUDA GPU."""
 

@@ -18,18 +18,20 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from cuda_emulator.assembly import as_functions
+
 SOURCES = Path(__file__).parent
 COMMON = ["g++", "-std=c++17", "-shared", "-fPIC"]
 # -O1: half the compile time of -O2; no strict aliasing: generated code loads bytes as int4
 IMAGE_OPTIONS = ["-O1", "-w", "-ffp-contract=off", "-fno-strict-aliasing"]
 CHECKS = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\d+\) )?(\w+)\(')
+KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\d, ]+\) )?(\w+)\(')
 
 
 def compile_image(source: str, checked: bool = True) -> bytes:
     """CUDA source as TVM generates it -> a module for the emulator's driver; ``checked`` ones trap at undefined behaviour."""
     kernels = dict.fromkeys(KERNEL.findall(source))
-    lines = [source, *(f"EMULATED_KERNEL({name})" for name in kernels), "END_OF_IMAGE"]
+    lines = [as_functions(source), *(f"EMULATED_KERNEL({name})" for name in kernels), "END_OF_IMAGE"]
     with tempfile.TemporaryDirectory() as folder:
         code, image = Path(folder) / "image.cpp", Path(folder) / "image.so"
         code.write_text("\n".join(lines))

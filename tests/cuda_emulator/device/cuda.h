@@ -9,7 +9,7 @@
 
 #define __global__
 #define __device__
-#define __forceinline__ inline
+#define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__
 // Blocks run one after another, so that a block's shared memory may be static; in a section of its own it can be poisoned.
@@ -17,6 +17,14 @@
 
 struct alignas(16) int4 { int x, y, z, w; };
 struct alignas(8) int2 { int x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(8) float2 { float x, y; };
+struct alignas(8) short4 { short x, y, z, w; };
+struct alignas(4) short2 { short x, y; };
+struct alignas(4) char4 { signed char x, y, z, w; };
+struct alignas(2) char2 { signed char x, y; };
+
+inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 
 struct Index { unsigned x, y, z; };
 
@@ -24,7 +32,14 @@ struct Index { unsigned x, y, z; };
 struct Launch {
     Index grid, block_size, block, thread;
     void (*barrier)();
-    char *shared_begin, *shared_end;
+    char *shared_begin, *shared_end;  // the image's static shared memory
+    char *dynamic_shared;             // the launch's, directly before memory that cannot be touched
+    // For instructions of warps and asynchronous copies (ptx.h): addresses in shared memory count from dynamic_shared.
+    const void* (*exchange)(const char* name, const uint32_t* words, int count);
+    char* (*shared)(unsigned address, unsigned size);
+    void (*copy)(unsigned to, const void* from, int size);
+    void (*close_group)();
+    void (*await_groups)(int pending);
 };
 extern "C" Launch launch;
 #define threadIdx (launch.thread)
@@ -33,6 +48,7 @@ extern "C" Launch launch;
 #define gridDim (launch.grid)
 
 inline void __syncthreads() { launch.barrier(); }
+inline size_t __cvta_generic_to_shared(const void* pointer) { return static_cast<const char*>(pointer) - launch.dynamic_shared; }
 
 inline int __dp4a(int a, int b, int total) {
     for (int i = 0; i < 32; i += 8) total += int(int8_t(uint32_t(a) >> i)) * int(int8_t(uint32_t(b) >> i));
@@ -45,6 +61,8 @@ inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline float min(float a, float b) { return std::fmin(a, b); }
 inline float max(float a, float b) { return std::fmax(a, b); }
+
+#include "ptx.h"
 
 // TVM writes `__shared__ alignas(64) int4 name[..]`, an order that only the attribute spelling allows.
 #define alignas(bytes) __attribute__((aligned(bytes)))

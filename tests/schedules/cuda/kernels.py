@@ -9,23 +9,24 @@ from harness import CompiledKernel, Style, check, random_case
 from numpy.typing import NDArray
 
 from schedules.cuda.picture import store_picture
-from schedules.cuda.rules import DP4A_RULES
 from schedules.cuda.tile import LAYOUT
 from schedules.workload import Convolution
 from tvm_srq.targets import preset
 
 
 @lru_cache(maxsize=2)
-def compiled(rule: str, workload: Convolution) -> CompiledKernel:
-    kernel = dict(DP4A_RULES)[rule](workload)
+def compiled(rule: str, workload: Convolution, target: str) -> CompiledKernel:
+    kernel = dict(preset(target).rules)[rule](workload)
     assert not isinstance(kernel, str), kernel
     return CompiledKernel(kernel, workload, LAYOUT, preset("cuda-sm86").target, compile_function(kernel.function))
 
 
-def check_rule(rule: str, workload: Convolution, sizes: list[tuple[int, int]], style: Style | None = None) -> None:
-    """Compare what a rule makes of a workload with the reference on random layers, byte for byte."""
+def check_rule(
+    rule: str, workload: Convolution, sizes: list[tuple[int, int]], style: Style | None = None, target: str = "cuda-sm86"
+) -> None:
+    """Compare what a target's rule makes of a workload with the reference on random layers, byte for byte."""
     for seed, (height, width) in enumerate(sizes):
-        check(compiled(rule, workload), random_case(workload, height, width, seed, style or Style()))
+        check(compiled(rule, workload, target), random_case(workload, height, width, seed, style or Style()))
 
 
 def stored_picture(picture: NDArray[np.uint8], padding: NDArray[np.int8]) -> NDArray[np.int8]:
