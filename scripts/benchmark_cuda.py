@@ -61,6 +61,7 @@ class Clock:
 def check_bytes(folder: Path, artifact: Path) -> dict[str, Any]:
     """Differing values of every picture of an artifact's network."""
     from PIL import Image
+
     from tvm_srq.runtime import Session
 
     network = artifact.name.split(".")[0]

@@ -18,7 +18,7 @@ from schedules.cuda.rules import DP4A_RULES
 from tvm_srq import api
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
 from tvm_srq.errors import guarded
-from tvm_srq.quant.reference import IntegerReference
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.spec_file import load_spec
 from tvm_srq.targets import PRESETS
 

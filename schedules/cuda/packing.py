@@ -7,6 +7,7 @@ from schedules.cpu.packing import code_bounds, stored_weights
 from schedules.cuda.tile import LAYOUT, TABLE_ENTRIES, Tile, packed_outputs
 from schedules.workload import Constants, Convolution
 
+
 def channel_order(workload: Convolution, outputs: int) -> NDArray[np.int64]:
     """Packed output channel -> logical output channel, -1 for padding; ``outputs`` long.
 

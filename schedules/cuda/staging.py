@@ -5,8 +5,8 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.cuda.instructions import copy_async, forget, hold, store_shared
-from schedules.cuda.parameters import Parameters
 from schedules.cuda.packing import features
+from schedules.cuda.parameters import Parameters
 from schedules.cuda.tensor_tile import COPY_BYTES, Position, TensorTile
 from schedules.cuda.tile import TABLE_ENTRIES
 from schedules.workload import Convolution

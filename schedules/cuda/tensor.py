@@ -10,7 +10,7 @@ from tvm.tirx import Buffer, PrimFunc, Var
 from schedules.cuda.column_sums import clear, write_sums_of_columns
 from schedules.cuda.grid import MIN_BLOCKS
 from schedules.cuda.instructions import await_copies, close_copy_group, forget, hold, load_matrices, multiply
-from schedules.cuda.parameters import Parameters, declare_parameters
+from schedules.cuda.parameters import declare_parameters
 from schedules.cuda.persistent import Tiles, tile_loop
 from schedules.cuda.staging import copy_inputs, copy_weights, store_constants
 from schedules.cuda.tensor_epilogue import HALF, load_start, prefetch_skip, write_fragments
@@ -30,6 +30,7 @@ from schedules.cuda.tensor_tile import (
 from schedules.cuda.tile import WARP
 from schedules.registry import Rule
 from schedules.workload import Convolution, Kernel
+
 
 def tensor_rule(device: Device) -> Rule:
     """The registry rule for a GPU. Grouped convolutions are left to others: as dense ones they waste tensor cores."""
