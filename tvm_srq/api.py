@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,23 @@ from tvm_srq.files import replacing, require_folder
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 from tvm_srq.remote.address import DeviceAddress
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tvm_srq.graph.graph import PictureFormat
+
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def quantize(
-    checkpoint: str | Path, calibration: str | Path, output: str | Path, preset: str = "fast", scale: int | None = None,
-    table: str | Path | None = None, **settings: Any,
-) -> None:
+    network: "str | Path | nn.Module", calibration: str | Path, output: str | Path, preset: str = "fast",
+    scale: int | None = None, table: str | Path | None = None, picture: "PictureFormat | None" = None, **settings: Any,
+) -> None:  # fmt: skip
     """Quantize a network over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
 
-    ``scale``: which one, of a checkpoint that serves several. ``table``: of widths, quantizers and ranges by layer
-    (quant.policy.table).
+    ``network``: a file (tvm_srq.networks) or any PyTorch module. ``scale``: which one, of a checkpoint that serves several.
+    ``table``: of widths, quantizers and ranges by layer (quant.policy.table). ``picture``: how pictures go in and come out, where
+    the network does not say.
 
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
@@ -41,10 +47,10 @@ def quantize(
 
     require_folder(Path(output))
     progress = Progress(f"{output}.resume")
-    network = load_network(checkpoint, scale)
+    loaded = load_network(network, scale, picture)
     if table is not None:
-        settings["table"] = {name: tuple(row) for name, row in read_table(table, network.graph).items()}
-    save_spec(quantize_by_preset(network, calibration, preset, progress=progress, **settings), output)
+        settings["table"] = {name: tuple(row) for name, row in read_table(table, loaded.graph).items()}
+    save_spec(quantize_by_preset(loaded, calibration, preset, progress=progress, **settings), output)
     progress.finish()
 
 

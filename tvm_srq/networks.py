@@ -5,15 +5,33 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from torch import nn
+
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.models.base import Network
 
+ASSUMED = PictureFormat(assumed="pixels from 0 to 1, red first")
 
-def load_network(path: str | Path, scale: int | None = None, picture: PictureFormat | None = None) -> GraphNetwork:
-    """The network of a file in float32, to run, observe and train. Args and errors as :func:`load_graph`."""
-    return GraphNetwork(load_graph(path, scale, picture))
+
+def load_network(
+    source: str | Path | nn.Module, scale: int | None = None, picture: PictureFormat | None = None
+) -> GraphNetwork:
+    """A network in float32, to run, observe and train: of a file (args and errors as :func:`load_graph`), or of a module.
+
+    Args:
+        source: or a PyTorch module, (1, C, H, W) -> (1, C, scale * H, scale * W) float32, for any H and W from some size on.
+
+    Raises:
+        UserError: as :func:`load_graph`.
+    """
+    if not isinstance(source, nn.Module):
+        return GraphNetwork(load_graph(source, scale, picture))
+    from tvm_srq.graph.sources.module import graph_of_module
+
+    name = type(source).__name__
+    return GraphNetwork(of_scale(graph_of_module(source, picture or ASSUMED, description=name), scale, name))
 
 
 def load_graph(path: str | Path, scale: int | None = None, picture: PictureFormat | None = None) -> Graph:
@@ -35,14 +53,13 @@ def load_graph(path: str | Path, scale: int | None = None, picture: PictureForma
     if path.suffix == ".pt2":
         from tvm_srq.graph.sources.program_file import graph_of_program, read_program
 
-        assumed = picture or PictureFormat(assumed="pixels from 0 to 1, red first")
-        return of_scale(graph_of_program(read_program(path), assumed, description=path.name), scale, path)
+        return of_scale(graph_of_program(read_program(path), picture or ASSUMED, description=path.name), scale, path)
     return graph_of_checkpoint(path, scale)
 
 
-def of_scale(graph: Graph, scale: int | None, path: Path) -> Graph:
+def of_scale(graph: Graph, scale: int | None, name: str | Path) -> Graph:
     if scale not in (None, graph.scale):
-        raise UserError(f"{path} is of scale {graph.scale}, not {scale}; leave the scale out")
+        raise UserError(f"{name} is of scale {graph.scale}, not {scale}; leave the scale out")
     return graph
 
 
