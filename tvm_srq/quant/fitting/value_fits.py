@@ -68,7 +68,7 @@ class ValueFitter:
         said = self.policy.said(group.readers[0])
         if any(value not in ("", None) for value in said):
             return fit_as_said(observer, readings, precision, *said)
-        at_edge = group.readers[0] in self.policy.edges and len(group.values) == 1
+        at_edge = group.readers[0] in self.policy.whole_edges and len(group.values) == 1
         choose = self.choice(group, observer) if at_edge else None
         if self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS:
             return (

@@ -9,6 +9,14 @@ from tvm_srq.graph.graph import Graph
 from tvm_srq.quant.policy.edges import edge_layers, ends
 from tvm_srq.quant.policy.settings import IN_RANGE, WINOGRAD_MAGNITUDE, Precision, Settings
 
+LARGE = 1024  # side of a picture whose border makes no difference
+
+
+def sees_less(graph: Graph, name: str) -> bool:
+    """Whether a convolution's input has fewer pixels than the picture."""
+    side = graph.smallest + LARGE
+    return graph.extents[graph.node(name).inputs[0]](side) < side
+
 
 def of_bits(row: tuple, picture_bits: int) -> Precision:
     """The precision of a layer of whose widths a table speaks (quant.policy.table.Row)."""
@@ -22,11 +30,13 @@ class Policy:
 
     Attributes:
         edges: names of the convolutions of the edge (quant.policy.edges).
+        whole_edges: those of them that do not see a reduced map: what they do to the picture is worth trying out.
     """
 
     def __init__(self, graph: Graph, settings: Settings):
         self.graph, self.settings = graph, settings
         self.edges, self.ends = edge_layers(graph), ends(graph)
+        self.whole_edges = frozenset(name for name in self.edges if not sees_less(graph, name))
 
     def precision(self, name: str) -> Precision:
         precision = self.widths(name)
