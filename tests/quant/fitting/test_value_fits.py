@@ -64,7 +64,7 @@ def forms_of(spec: QuantSpec) -> dict[str, dict[str, object]]:
             first = 0
             for value in parts_of(spec.graph, spec.graph.node(name)):
                 channels = spec.graph.channels[value]
-                found.setdefault(value, {})[name] = form_of(layer, first, channels).key
+                found.setdefault(value, {})[name] = form_of(name, layer, first, channels).key
                 first += channels
     return found
 
