@@ -10,9 +10,9 @@ from tvm.tirx import PrimFunc
 from schedules.arm import rules as arm
 from schedules.arm import units as arm_units
 from schedules.cpu.picture import store_picture as cpu_picture
+from schedules.cuda import rules as cuda
 from schedules.cuda.packing import LAYOUT as CUDA_LAYOUT
 from schedules.cuda.picture import store_picture as cuda_picture
-from schedules.cuda import rules as cuda
 from schedules.registry import Rule
 from schedules.workload import Layout
 from schedules.x86 import rules as x86

@@ -10,7 +10,7 @@ from tvm.tirx import Buffer, PrimFunc, Var
 from schedules.cuda.column_sums import clear, write_sums_of_columns
 from schedules.cuda.grid import MIN_BLOCKS
 from schedules.cuda.instructions import await_copies, close_copy_group, forget, hold, load_matrices, multiply
-from schedules.cuda.parameters import Parameters, declare_parameters
+from schedules.cuda.parameters import declare_parameters
 from schedules.cuda.persistent import Tiles, tile_loop
 from schedules.cuda.staging import copy_inputs, copy_weights, store_constants
 from schedules.cuda.tensor_epilogue import HALF, load_start, prefetch_skip, write_fragments
@@ -30,6 +30,7 @@ from schedules.cuda.tensor_tile import (
 from schedules.cuda.tile import WARP
 from schedules.registry import Rule
 from schedules.workload import Convolution, Kernel
+
 
 def tensor_rule(device: Device) -> Rule:
     """The registry rule for a GPU. Grouped convolutions are left to others: as dense ones they waste tensor cores."""
@@ -110,7 +111,8 @@ def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begi
     left = T.alloc_buffer((4,), "int32", scope="local")
     right = T.alloc_buffer((tile.taps, 2 * tile.fragments), "int32", scope="local")
     # a loop that stays one keeps the compiler from moving what follows it, and needs registers for, between the products
-    with T.serial(0, forget(tile.kernel_columns)) as x, T.unroll(0, tile.steps) as step, T.unroll(0, tile.kernel // tile.taps) as y_group:
+    columns, groups = forget(tile.kernel_columns), tile.kernel // tile.taps
+    with T.serial(0, columns) as x, T.unroll(0, tile.steps) as step, T.unroll(0, groups) as y_group:
         tap = (x * tile.steps + step) * tile.kernel + y_group * tile.taps
         for y in range(tile.taps):
             load_weights(tile, memory, weights, tap + y, right, y)

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from schedules.cpu.packing import stored_weights
 from schedules.cuda.packing import channel_order, pack_rest
 from schedules.cuda.tensor_tile import FRAGMENT_DEPTH, ColumnTile, TensorTile
 from schedules.cuda.tile import LAYOUT
 from schedules.workload import Constants, Convolution
-from schedules.cpu.packing import stored_weights
 
 
 def pack_tensor(workload: Convolution, tile: TensorTile, constants: Constants) -> list[NDArray]:
