@@ -24,6 +24,8 @@ import numpy as np
 
 Size = tuple[int, int]
 LIMIT_SECONDS = 150
+LARGE: Size = (720, 1280)
+"""A picture of more tiles than a GPU holds blocks."""
 
 
 class Clock:
@@ -59,7 +61,7 @@ class Clock:
 
 
 def check_bytes(folder: Path, artifact: Path) -> dict[str, Any]:
-    """Differing values of every picture of an artifact's network."""
+    """Differing values of every picture of an artifact's network, and of a large one beside the artifact of dot products."""
     from PIL import Image
 
     from tvm_srq.runtime import Session
@@ -75,6 +77,11 @@ def check_bytes(folder: Path, artifact: Path) -> dict[str, Any]:
         result["pictures"][path.name] = differing
         result["values"] += expected.size
         result["differing"] += differing
+    dot_products = artifact.with_name(artifact.name.replace(".tar", "-dp4a.tar"))
+    if dot_products.is_file():
+        picture = np.random.default_rng(0).integers(0, 256, (*LARGE, 3), np.uint8)
+        expected = Session(dot_products)(picture)
+        result["large"] = {"values": expected.size, "differing": int((session(picture) != expected).sum())}
     return result
 
 

@@ -3,7 +3,9 @@
     python scripts/prepare_cuda_benchmark.py FOLDER NET.srq ... --pictures DIR ... --ffi WHEEL [--targets cuda-sm90 cuda-sm86]
 
 Each network is compiled for each target, and for the first target with dot products alone (dp4a) too; what it makes of the
-pictures (a folder for each network) comes from the integer reference. The folder holds TVM's runtime without its compiler.
+pictures (a folder for each network) comes from the integer reference. Of the first target there is every kind of kernel with
+random layers too (scripts/prepare_cuda_cases.py). The folder holds TVM's runtime without its compiler; ``bash FOLDER/run.sh``
+does everything there (scripts/run_cuda_benchmark.sh).
 """
 
 import argparse
@@ -14,6 +16,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from prepare_cuda_cases import prepare_cases
 from schedules.cuda.rules import DP4A_RULES
 from tvm_srq import api
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
@@ -25,7 +28,7 @@ from tvm_srq.targets import PRESETS
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = ("libtvm_compiler.so", "3rdparty", "include", "src", "__pycache__", "lib64", "*.a")
 SINGLE_FILES = ("typing_extensions",)
-OWN = ("tvm_srq", "schedules", "scripts/benchmark_cuda.py")
+OWN = ("tvm_srq", "schedules", "scripts/benchmark_cuda.py", "scripts/check_cuda_cases.py")
 
 
 def copy_runtime(site: Path, ffi_wheel: Path) -> None:
@@ -72,7 +75,9 @@ def prepare(parsed: argparse.Namespace) -> None:
     folder = Path(parsed.folder)
     (folder / "networks").mkdir(parents=True, exist_ok=True)
     copy_runtime(folder / "site", parsed.ffi)
+    shutil.copy(ROOT / "scripts/run_cuda_benchmark.sh", folder / "run.sh")
     first = parsed.targets[0]
+    prepare_cases(folder / "cases", first)
     PRESETS[f"{first}-dp4a"] = replace(PRESETS[first], name=f"{first}-dp4a", rules=DP4A_RULES)
     for spec, pictures in zip(parsed.networks, parsed.pictures, strict=True):
         for target in (f"{first}-dp4a", *parsed.targets):

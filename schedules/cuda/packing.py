@@ -45,9 +45,7 @@ def pack(workload: Convolution, tile: Tile, constants: Constants) -> list[NDArra
     return [tile_weights(weight, tile), *pack_rest(workload, order, weight, constants)]
 
 
-def pack_rest(
-    workload: Convolution, order: NDArray[np.int64], weight: NDArray[np.int64], constants: Constants
-) -> list[NDArray]:
+def pack_rest(workload: Convolution, order: NDArray[np.int64], weight: NDArray[np.int64], constants: Constants) -> list[NDArray]:
     """Everything but the weights, whose stored form, (O, I, k, k) in packed order, corrects ``start``.
 
     Raises:

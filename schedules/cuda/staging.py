@@ -46,9 +46,7 @@ def copy_inputs(
                     store_shared(T.address_of(memory[at]), T.address_of(buffers.padding[channel]), size)
 
 
-def store_constants(
-    workload: Convolution, tile: TensorTile, buffers: Parameters, memory: Buffer, position: Position
-) -> None:
+def store_constants(workload: Convolution, tile: TensorTile, buffers: Parameters, memory: Buffer, position: Position) -> None:
     """Put the constants of the block's channels behind the weights: registers would be too few to keep them."""
     count = tile.constant_channels
     with T.serial(0, -(-count // tile.threads)) as turn:

@@ -111,7 +111,8 @@ def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begi
     left = T.alloc_buffer((4,), "int32", scope="local")
     right = T.alloc_buffer((tile.taps, 2 * tile.fragments), "int32", scope="local")
     # a loop that stays one keeps the compiler from moving what follows it, and needs registers for, between the products
-    with T.serial(0, forget(tile.kernel_columns)) as x, T.unroll(0, tile.steps) as step, T.unroll(0, tile.kernel // tile.taps) as y_group:
+    columns, groups = forget(tile.kernel_columns), tile.kernel // tile.taps
+    with T.serial(0, columns) as x, T.unroll(0, tile.steps) as step, T.unroll(0, groups) as y_group:
         tap = (x * tile.steps + step) * tile.kernel + y_group * tile.taps
         for y in range(tile.taps):
             load_weights(tile, memory, weights, tap + y, right, y)

@@ -81,7 +81,8 @@ def shuffled_place(workload: Convolution, tile: TensorTile, channel: Expr) -> tu
     if factor == 1:
         return channel, T.int32(0), T.int32(0)
     place = hold(T.truncdiv(channel, count))
-    return hold(T.truncmod(channel, count), tile.thread_channels), hold(T.truncdiv(place, factor)), hold(T.truncmod(place, factor))
+    feature = hold(T.truncmod(channel, count), tile.thread_channels)
+    return feature, hold(T.truncdiv(place, factor)), hold(T.truncmod(place, factor))
 
 
 def write_fragments(

@@ -9,6 +9,7 @@
 
 #define __global__
 #define __device__
+// Inlined also here, so that the sanitizer knows the arrays behind pointers and traps at what lies beyond them.
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__
