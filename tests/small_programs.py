@@ -128,11 +128,12 @@ def random_program(choose: Callable[[int, int], int], in_strips: bool, most_halo
         reaches = [choose(0, m.halo) for m in maps]
         unread = [v for v in values[1:] if v.readers == 0 and len(v.parts) == 1 and v is not wide and v not in sources]
         kind = choose(0, 4)
+        room = 0 if wide is None else builder.maps[wide.parts[-1]].channels - wide.written
         if kind == 1 and unread:
             over = unread[choose(0, len(unread) - 1)]
             values[values.index(over)] = builder.add(sources, reaches, over=over)
-        elif kind == 2 and wide is not None and wide.written < builder.maps[wide.parts[-1]].channels:
-            wide = builder.add(sources, reaches, channels=choose(1, 2), part_of=wide)
+        elif kind == 2 and room > 0:
+            wide = builder.add(sources, reaches, channels=choose(1, min(2, room)), part_of=wide)
             values.append(wide)
         else:
             extent = maps[choose(0, len(maps) - 1)].extent

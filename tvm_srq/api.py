@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq import __version__
+from tvm_srq.checks import LARGEST_SEED, require_number, require_threads
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.data.pictures import picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing, require_folder
+from tvm_srq.files import replacing, require_folder, require_other, written_through
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 from tvm_srq.remote.address import DeviceAddress
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tvm_srq.graph.graph import PictureFormat
 
 Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+RANGES = {"pictures": (1, 1 << 20), "seed": (0, LARGEST_SEED), "finetune_steps": (0, 1 << 24)}
+"""Of what quantizing is told in whole numbers and checks nowhere else."""
 
 
 def quantize(
@@ -46,12 +49,17 @@ def quantize(
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
-    progress = Progress(f"{output}.resume")
+    require_other(output, calibration, *([network] if isinstance(network, str | Path) else []))
+    for name, (lowest, highest) in RANGES.items():
+        if name in settings:
+            require_number(name.replace("_", " "), settings[name], lowest, highest)
+    progress = None if written_through(output) else Progress(f"{output}.resume")
     loaded = load_network(network, scale, picture)
     if table is not None:
         settings["table"] = {name: tuple(row) for name, row in read_table(table, loaded.graph).items()}
     save_spec(quantize_by_preset(loaded, calibration, preset, progress=progress, **settings), output)
-    progress.finish()
+    if progress is not None:
+        progress.finish()
 
 
 def analyze(
@@ -63,6 +71,7 @@ def analyze(
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))
+    require_other(output, calibration)
     return analysis.table(analysis.analyze(load_network(checkpoint, scale), load_spec(spec_path), calibration, output))
 
 
@@ -92,6 +101,7 @@ def compile_network(
     chosen = preset(target)
     spec = load_spec(spec_path)
     require_folder(Path(output))
+    require_other(output, spec_path, tuning_records)
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
     if tuning_records is not None:
@@ -132,6 +142,11 @@ def tune(
 
     chosen = preset(target)
     require_folder(Path(output))
+    require_other(output, spec_path)
+    if written_through(output):
+        raise UserError(f"tuning records are read again, and {output} is no regular file; name one")
+    require_number("trials", trials, 1, 1 << 20)
+    require_number("seed", seed, 0, LARGEST_SEED)
     spec = load_spec(spec_path)
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
@@ -142,11 +157,6 @@ def tune(
 
     with borrowed(device) as lent:
         return tune_network(spec, chosen, trials, output, all_layers, size, seed, RemoteRunner(lent, chosen))
-
-
-def require_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be 1 or more, not {threads}")
 
 
 def load_upscaler(path: str | Path, threads: int | None = None, scale: int | None = None) -> tuple[Upscaler, int, str]:
@@ -187,6 +197,7 @@ def run(
 ) -> None:
     """Upscale one picture file, here or on a device."""
     picture_format(output)
+    require_other(output, network, picture)
     source = read_picture(picture)
     if device is None:
         upscale, _, _ = load_upscaler(network, threads)
@@ -222,6 +233,7 @@ def evaluate(
 
     if json_path is not None:
         require_folder(Path(json_path))
+        require_other(json_path, network, dataset)
     wanted = scale
     upscale, scale, executor = load_upscaler(network, scale=wanted)
     if wanted not in (None, scale):

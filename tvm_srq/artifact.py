@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from tvm_srq.execution.strips import check_progress
 from tvm_srq.files import replacing, require_file
 from tvm_srq.linking import Linking, link
 from tvm_srq.program import Program, load_program, pack_constants
+from tvm_srq.scratch import scratch_folder
 
 FORMAT = "tvm-srq-artifact-4"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
@@ -34,16 +34,17 @@ def save_artifact(
         UserError: executing the program would not end (tvm_srq.execution.strips.check_progress), or linking fails.
     """
     check_progress(program)
-    with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / LIBRARY
-        kept: list[bytes] = []
+    kept: list[bytes] = []
 
-        def link_and_keep(output: str, objects: list[str], **_: Any) -> None:
-            link(Path(output), objects, linking)
-            kept.extend(Path(name).read_bytes() for name in objects)
+    def link_and_keep(output: str, objects: list[str], **_: Any) -> None:
+        link(Path(output), objects, linking)
+        kept.extend(Path(name).read_bytes() for name in objects)
 
-        executable.export_library(str(library), fcompile=link_and_keep)
-        members = {LIBRARY: library.read_bytes(), CONSTANTS: pack_constants(program.constants), **(further or {})}
+    with replacing(path) as temporary:
+        with scratch_folder() as folder:
+            executable.export_library(str(folder / LIBRARY), fcompile=link_and_keep)
+            library = (folder / LIBRARY).read_bytes()
+        members = {LIBRARY: library, CONSTANTS: pack_constants(program.constants), **(further or {})}
         if manifest["device"] == "cpu":
             (kernels,) = kept  # TVM makes one object of all kernels; no imports, so no second one
             members[OBJECT] = gzip.compress(kernels, mtime=0)

@@ -3,24 +3,70 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 
 class UserError(Exception):
     """Bad input: the message says what is wrong, where, and how to mend it (the command exits with 2)."""
 
 
+def shortened(text: object, longest: int = 200) -> str:
+    """A name as a message quotes it: the middle of a very long one is left out."""
+    whole = str(text)
+    return whole if len(whole) <= longest else f"{whole[: longest // 2]}...{whole[-longest // 4 :]}"
+
+
 def guarded(program: str, work: Callable[[], object]) -> int:
     """Do a program's work and give its exit code: bad input gets one sentence on standard error and 2, Ctrl-C 130."""
+    open_standard_streams()
     try:
         work()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads our output has had enough, as in: tvm-srq inspect net.tar | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return 1
     except UserError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
+        return told(f"{program}: {error}", 2)
+    except OSError as error:  # the machine's trouble, whatever the program was at
+        if error.errno is None:
+            raise
+        place = "" if error.filename is None else f"{shortened(error.filename)}: "
+        discard(sys.stdout)
+        return told(f"{program}: {place}{os.strerror(error.errno)}", 2)
     except KeyboardInterrupt as interruption:  # it may say what is left of the work done
-        print("; ".join([f"{program}: interrupted", *map(str, interruption.args)]), file=sys.stderr)
-        return 130
+        return told("; ".join([f"{program}: interrupted", *map(str, interruption.args)]), 130)
     return 0
+
+
+def told(sentence: str, code: int) -> int:
+    """Write a sentence on standard error, if that takes it; the exit code."""
+    try:
+        print(sentence, file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
+    return code
+
+
+def open_standard_streams() -> None:
+    """Open those of the three that the caller closed, on nothing: files would get their numbers, and others write into them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115 - open to the end
+
+
+def discard(stream: TextIO) -> None:
+    """Let go what a stream still holds and gets from now on: it cannot be written, which Python would tell at exit once more."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # no file at all, as under test
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)

@@ -5,10 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tvm_srq.errors import UserError
+from tvm_srq.scratch import scratch_folder
 
 INSTALL = "pip install 'tvm_srq[cuda]', which brings NVIDIA's wheels, and a C++ compiler (Debian: g++)"
 
@@ -68,8 +68,8 @@ def compile_device_code(source: str, arch: str, ptxas_report: list[str] | None =
         UserError: nvcc or its host compiler is missing, or it refuses the source.
     """
     nvcc = toolkit() / "bin/nvcc"
-    with tempfile.TemporaryDirectory() as folder:
-        kernels, fatbin = Path(folder) / "kernels.cu", Path(folder) / "kernels.fatbin"
+    with scratch_folder() as folder:
+        kernels, fatbin = folder / "kernels.cu", folder / "kernels.fatbin"
         kernels.write_text(source)
         command = [str(nvcc), *flags(arch), "--fatbin", "-o", str(fatbin), str(kernels)]
         result = subprocess.run(command, capture_output=True, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tvm_srq.benchmark.frames import describe_frames, time_frames
-from tvm_srq.files import replacing, require_folder
+from tvm_srq.files import replacing, require_folder, require_other
 from tvm_srq.remote.address import DeviceAddress
 
 
@@ -22,6 +22,7 @@ def benchmark(
     """
     if json_path is not None:
         require_folder(Path(json_path))
+        require_other(json_path, path)
     if device is not None:
         from tvm_srq.benchmark.device import benchmark_device
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from tvm_srq import __version__
 from tvm_srq.cli import analyze, benchmark, compile, doctor, evaluate, inspect, package, quantize, rpc, run, targets, tune
-from tvm_srq.errors import guarded
+from tvm_srq.errors import UserError, guarded, open_standard_streams
+
+MAY_BE_EMPTY = ("cross_compiler_options",)
 
 COMMANDS = (
     ("quantize", quantize.add_arguments, "checkpoint and pictures -> .srq"),
@@ -25,8 +27,21 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input gives one sentence on standard error and exit code 2."""
+    open_standard_streams()
     parsed = parser().parse_args(arguments)
-    return guarded("tvm-srq", lambda: parsed.action(parsed))
+    return guarded("tvm-srq", lambda: perform(parsed))
+
+
+def perform(parsed: argparse.Namespace) -> None:
+    """Execute what was asked for.
+
+    Raises:
+        UserError: what is said of the command's file; or an argument is empty, which an unset variable of a shell leaves.
+    """
+    for name, value in vars(parsed).items():
+        if value == "" and name not in MAY_BE_EMPTY:
+            raise UserError(f"the argument {name.replace('_', '-')} is empty; give it a value")
+    parsed.action(parsed)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing, require_file, require_folder
+from tvm_srq.files import PICTURE_SUFFIXES, replacing, require_file, require_folder, written_through
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = PICTURE_SUFFIXES
 
 
 def evenly(paths: list[Path], count: int) -> list[Path]:
@@ -77,13 +77,15 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
 
 
 def picture_format(path: str | Path) -> str:
-    """Pillow's format for a path, by its suffix.
+    """Pillow's format for a path, by its suffix; PNG for a device or FIFO that has none.
 
     Raises:
         UserError: the folder is missing or the suffix names no picture format.
     """
     path = Path(path)
     require_folder(path)
+    if written_through(path) and not path.suffix:
+        return "PNG"
     image_format = Image.registered_extensions().get(path.suffix.lower())
     if image_format not in Image.SAVE:
         raise UserError(f"cannot write {path}: {path.suffix or 'no suffix'} names no picture format; use .png")

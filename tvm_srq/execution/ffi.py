@@ -3,15 +3,16 @@
 import ctypes
 import importlib.util
 import os
+import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, shortened
+from tvm_srq.scratch import scratch_folder
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def load_runtime() -> None:
     """Load the library with the thread pool and the workspaces that compiled kernels call.
 
     Raises:
-        UserError: apache-tvm is not installed.
+        UserError: apache-tvm is not installed, or TVM_NUM_THREADS is no number of threads.
     """
     spec = importlib.util.find_spec("tvm")
     if spec is None or spec.origin is None:
@@ -54,11 +55,24 @@ def load_runtime() -> None:
     # threads pinned to a core each would stay beside whatever else runs there; the system places them better
     os.environ.setdefault("TVM_BIND_THREADS", "0")
     os.environ.setdefault("TVM_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    default_threads()
     ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "libtvm_runtime.so"), ctypes.RTLD_GLOBAL)
 
 
+def default_threads() -> int:
+    """``TVM_NUM_THREADS``, which is the number of the process's processors where it was not set.
+
+    Raises:
+        UserError: it is no number of threads.
+    """
+    text = os.environ.get("TVM_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise UserError(f"the environment variable TVM_NUM_THREADS is {shortened(text)!r}; set it to a number of threads, as 4")
+    return int(text)
+
+
 def set_threads(count: int) -> None:
-    """How many threads kernels run on, from now on, in the whole process."""
+    """How many threads the kernels that this thread calls run on, from now on."""
     big_cores = 1  # the mode that counts from the fastest core on
     ffi.get_global_func("runtime.config_threadpool")(big_cores, count)
 
@@ -68,9 +82,10 @@ def load_library(content: bytes) -> Any:
 
     Raises:
         RuntimeError, OSError: it is made for another machine.
+        UserError: there is no room for temporary files.
     """
     load_runtime()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "library.so"
+    with scratch_folder() as folder:
+        file = folder / "library.so"
         file.write_bytes(content)
         return ffi.load_module(str(file))

@@ -55,6 +55,7 @@ class HostExecution:
 
     Attributes:
         size: bytes of the block that holds every feature map.
+        stopped: set by another thread, it ends the call that is being made.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class HostExecution:
         self.picture = self.result = np.empty(0, np.uint8)
         self.maps = {m.storage: m for m in reversed(program.maps)}  # a storage's first map
         self.actions: list[Action] = []
+        self.stopped = False
         started: set[int] = set()
         for index in range(len(self.passes)):
             self.prepare_pass(index, started)
@@ -79,9 +81,11 @@ class HostExecution:
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(height, width, C) uint8, contiguous -> (scale * height, scale * width, C) uint8, newly allocated."""
         outgoing = self.program.maps[-1]
-        self.picture = picture
+        self.picture, self.stopped = picture, False
         self.result = np.empty((outgoing.size(self.height), outgoing.size(self.width), outgoing.channels), np.uint8)
         for action in self.actions:
+            if self.stopped:
+                raise KeyboardInterrupt
             action()
         return self.result
 

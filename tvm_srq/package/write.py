@@ -2,7 +2,6 @@
 
 import gzip
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from tvm_srq.files import require_folder
 from tvm_srq.package.constants import join_constants, store_constant
 from tvm_srq.package.tables import network_header, network_source
 from tvm_srq.program import Program
+from tvm_srq.scratch import scratch_folder
 
 RUNTIME = Path(__file__).with_name("runtime")
 MACHINES = {"x86_64": "x86_64|AMD64|amd64", "aarch64": "aarch64|arm64|arm64-v8a"}  # CMake's names
@@ -32,11 +32,12 @@ def write_package(network: str | Path, folder: str | Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is no empty folder; remove it or choose another")
     require_folder(folder if not folder.exists() else folder / "network.cmake")
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.resolve().parent) as temporary:
-        made = Path(temporary) / "package"
+    place = folder.resolve()  # a link to an empty folder stays one
+    with scratch_folder(place.parent, place.name) as temporary:
+        made = temporary / "package"
         shutil.copytree(RUNTIME, made)
         write_network(made, manifest, program, gzip.decompress(members[OBJECT]))
-        made.replace(folder)
+        made.replace(place)
 
 
 def write_network(folder: Path, manifest: dict[str, Any], program: Program, kernels: bytes) -> None:

@@ -1,10 +1,10 @@
 """A TIR module as a shared library for a device, by the target machine's linker."""
 
-import tempfile
 from pathlib import Path
 
 from tvm_srq.execution.ffi import without_torch
 from tvm_srq.linking import Linking, link
+from tvm_srq.scratch import scratch_folder
 from tvm_srq.targets import Preset
 
 with without_torch():
@@ -22,8 +22,8 @@ def build_library(module: tvm.IRModule, preset: Preset) -> bytes:
 
 def link_library(executable: tvm.runtime.Executable, preset: Preset) -> bytes:
     """Link what was compiled for a target."""
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "library.so"
+    with scratch_folder() as folder:
+        library = folder / "library.so"
         executable.export_library(
             str(library), fcompile=lambda output, objects, **_: link(Path(output), objects, Linking(preset.host["mtriple"]))
         )
