@@ -131,7 +131,8 @@ def with_residual_blocks() -> Graph:
     first = value = net.convolution("first", PICTURE, 8, 3)
     for block in ("a", "b", "c"):
         inner = net.builder.prelu(f"{block}.relu", net.convolution(f"{block}.1", value, 8, 8), 0.0)
-        value = net.builder.add("add", f"{block}.sum", [net.convolution(f"{block}.2", inner, 8, 8), value])
+        scaled = net.builder.affine(f"{block}.quarter", net.convolution(f"{block}.2", inner, 8, 8), 0.25, 0.0)
+        value = net.builder.add("add", f"{block}.sum", [scaled, value])
     return net.finish(net.builder.add("add", "sum", [net.convolution("body", value, 8, 8), first]), 8)
 
 

@@ -108,7 +108,7 @@ def test_wrong_inputs_get_one_sentence_and_exit_code_2(tmp_path, spec, capsys):
     tune = ["tune", str(spec), "--target", TARGET, "-o"]
     compiled = ["compile", str(spec), "--target", TARGET, "-o", f"{tmp_path}/net.tar", "--tuning-records"]
     for command, expected in (
-        ([*tune, f"{tmp_path}/new.json", "--trials", "0"], "--trials 0 tries nothing"),
+        ([*tune, f"{tmp_path}/new.json", "--trials", "0"], "trials must be a whole number from 1 to 1048576, not 0"),
         ([*tune, f"{tmp_path}/new.json", "--size", "60"], "--size 60 is no picture size"),
         ([*tune, f"{tmp_path}/missing/new.json"], "does not exist"),
         ([*tune, str(tmp_path / "text.json")], "holds no tuning records"),

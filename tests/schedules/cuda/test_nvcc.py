@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import tvm
 from test_direct import WORKLOADS
-from tools import require_tools, skip_unless_ci
 
 from schedules.cuda.direct import direct_rule
 from schedules.cuda.generic import generic_rule
@@ -30,16 +29,6 @@ KERNELS = {f"convolution_{i}": direct_rule(workload).function for i, workload in
 # of these a multiprocessor holds one block, so that registers suffice: 17x17 holds 20 rows of the input in a thread
 ALONE = [resident_blocks(workload, choose_tile(workload)) == 1 for workload in WORKLOADS.values()]
 LARGE = [f"convolution_{i}" for i, alone in enumerate(ALONE) if alone]
-
-
-@pytest.fixture(scope="module")
-def toolkit() -> Path:
-    """CUDA's compiler; without it the test is skipped, or fails where CI is set."""
-    require_tools("g++")
-    try:
-        return nvcc.toolkit()
-    except UserError as error:
-        skip_unless_ci(str(error))
 
 
 @pytest.fixture(scope="module")
