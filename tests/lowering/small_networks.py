@@ -128,10 +128,10 @@ def alike_names() -> Graph:
 def with_residual_blocks() -> Graph:
     """Three residual blocks and a skip around them."""
     net = Network()
-    first = value = net.convolution("first", PICTURE, 8, 3)
+    first = value = net.builder.affine("small", net.convolution("first", PICTURE, 8, 3), 0.25, 0.0)
     for block in ("a", "b", "c"):
         inner = net.builder.prelu(f"{block}.relu", net.convolution(f"{block}.1", value, 8, 8), 0.0)
-        scaled = net.builder.affine(f"{block}.quarter", net.convolution(f"{block}.2", inner, 8, 8), 0.25, 0.0)
+        scaled = net.builder.affine(f"{block}.tenth", net.convolution(f"{block}.2", inner, 8, 8), 0.1, 0.0)
         value = net.builder.add("add", f"{block}.sum", [scaled, value])
     return net.finish(net.builder.add("add", "sum", [net.convolution("body", value, 8, 8), first]), 8)
 
