@@ -150,7 +150,7 @@ def test_what_is_raised_in_the_worker_is_raised_in_the_caller():
 
 def test_an_interrupted_call_is_stopped(monkeypatch):
     hired, stopped = worker.hire(1), threading.Event()
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    timer = threading.Timer(0.2, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         hired.run(lambda: stopped.wait(PATIENCE), stopped.set)

@@ -26,31 +26,34 @@ class Worker:
 
     def __init__(self) -> None:
         self.threads: int | None = None
-        self.calls: SimpleQueue[tuple[Callable[[], Any], SimpleQueue]] = SimpleQueue()
+        self.calls: SimpleQueue[tuple[Callable[[], Any], list, threading.Event]] = SimpleQueue()
         threading.Thread(target=self.work, name="tvm_srq kernels", daemon=True).start()
 
     def work(self) -> None:
         while True:
-            call, answer = self.calls.get()
+            call, answer, done = self.calls.get()
             try:
-                answer.put((call(), None))
+                answer.append((call(), None))
             except BaseException as error:  # whatever it is, it is the caller's
-                answer.put((None, error))
-            del call, answer  # nothing of a session is kept while its worker waits
+                answer.append((None, error))
+            done.set()
+            del call, answer, done  # nothing of a session is kept while its worker waits
 
     def run(self, call: Callable[[], Result], stop: Callable[[], None] = lambda: None) -> Result:
         """What ``call`` returns in the worker's thread, or raises there.
 
         If this thread is interrupted (Ctrl-C), ``stop`` is to make the call end soon, which is waited for.
         """
-        answer: SimpleQueue[tuple[Result, BaseException | None]] = SimpleQueue()
-        self.calls.put((call, answer))
+        answer: list[tuple[Result, BaseException | None]] = []
+        done = threading.Event()  # and no queue: an interruption may come when the answer has just been taken
+        self.calls.put((call, answer, done))
         try:
-            result, error = answer.get()
+            done.wait()
         except BaseException:
             stop()
-            answer.get()
+            done.wait()
             raise
+        result, error = answer[0]
         if error is not None:
             raise error
         return result
