@@ -27,7 +27,8 @@ def after(run, make) -> list[str]:
     graph = run(before)
     assert set(graph.parameters) == {key for node in graph.nodes for key in node.parameters.values()}
     picture = torch.rand(1, 3, 12, 15)
-    torch.testing.assert_close(GraphNetwork(graph)(picture), GraphNetwork(before)(picture), rtol=1e-5, atol=3e-5)  # sums of tens of float32 in another order
+    # sums of tens of float32 in another order
+    torch.testing.assert_close(GraphNetwork(graph)(picture), GraphNetwork(before)(picture), rtol=1e-5, atol=3e-5)
     return operators(graph)
 
 
