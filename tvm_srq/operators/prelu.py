@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tvm_srq.operators.base import Operator, Size, check_per_channel, flat
+from tvm_srq.operators.base import Operator, Size, check_per_channel
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -33,7 +32,7 @@ class PReLU(Operator):
         slope = parameters["slope"]
         if not slope.any():
             return functional.relu(inputs[0])
-        return torch.where(inputs[0] >= 0, inputs[0], flat(slope) * inputs[0])
+        return functional.prelu(inputs[0], slope)
 
     def slope(self, node: Node, graph: Graph) -> NDArray[np.float64]:
         """(C,) float64."""
