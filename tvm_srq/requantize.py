@@ -52,26 +52,6 @@ def without_zero_point(start: NDArray[np.int32], weight: NDArray[np.int8], zero_
     return (start - sums).astype(np.int32)
 
 
-def code_steps(step: float, equalization: NDArray | None, channels: int, shuffle: int = 1) -> NDArray[np.float64]:
-    """Real step of each channel's codes, for the convolution that makes them.
-
-    Args:
-        step: the reading layer's quantizer step.
-        equalization: the reading layer's, (channels / shuffle**2,) float32, or None for all ones.
-        channels: output channels of the convolution, before its pixel shuffle.
-
-    Returns:
-        (channels,) float64.
-    """
-    steps = np.float64(step) * (np.ones(channels // shuffle**2) if equalization is None else equalization.astype(np.float64))
-    return np.repeat(steps, shuffle**2)
-
-
-def stream_ratios(stream_step: float, steps: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(channels,) float32: stream steps to steps of codes (:func:`code_steps`), channel by channel."""
-    return (np.float64(stream_step) / steps).astype(np.float32)
-
-
 def multipliers(unit: NDArray, step: float | NDArray, slope: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Float32 multipliers from the accumulator to steps of the output, for accumulators of either sign.
 

@@ -9,7 +9,7 @@ from small_networks import NETWORKS, dense_block, upsampled_inside, with_picture
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import as_batch, to_picture
 from tvm_srq.lowering.reference import IntegerReference
-from tvm_srq.lowering.spec import GraphSpec
+from tvm_srq.spec import QuantSpec
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -43,6 +43,6 @@ def test_prefixes_of_a_concatenation_share_a_map():
     one = spec.layers["fuse"].input
     layers = {name: layer if layer.input is None else type(layer)(layer.weight, layer.weight_scale, 8, one)
               for name, layer in spec.layers.items()}  # fmt: skip
-    program = IntegerReference(GraphSpec(graph, layers, spec.streams, spec.tables)).program
+    program = IntegerReference(QuantSpec(graph, layers, spec.streams, spec.tables)).program
     readers = {call.layer: call.inputs for call in program.calls}
     assert readers["grow2"][:2] == readers["fuse"][:2] and readers["grow1"][:1] == readers["fuse"][:1]

@@ -6,7 +6,8 @@ import torch
 from seeded import assert_computes, convolutions, convolve, loaded, noise, psnr_of
 
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import as_batch
+from tvm_srq.graph.network import as_batch
+from tvm_srq.networks import graph_of_network
 
 
 def official(middle: int, scale: int, channels: int = 3):
@@ -35,10 +36,10 @@ def test_detects_and_computes(tmp_path, scale, channels):
 
 
 def test_pictures_of_other_channels_are_refused(tmp_path):
-    network = loaded(official(1, 2, 1), tmp_path)
-    assert as_batch(np.full((2, 3, 1), 255, np.uint8), network).tolist() == [[[[1.0] * 3] * 2]]
+    graph = graph_of_network(loaded(official(1, 2, 1), tmp_path))
+    assert as_batch(np.full((2, 3, 1), 255, np.uint8), graph).tolist() == [[[[1.0] * 3] * 2]]
     with pytest.raises(UserError, match="reads grey pictures"):
-        as_batch(np.zeros((2, 3, 3), np.uint8), network)
+        as_batch(np.zeros((2, 3, 3), np.uint8), graph)
 
 
 def test_real_weights(data):

@@ -7,7 +7,8 @@ from seeded import assert_computes, convolutions, convolve, loaded, noise, psnr_
 from torch.nn.functional import conv2d, interpolate, leaky_relu, max_pool2d
 
 from tvm_srq.errors import UserError
-from tvm_srq.models.base import as_batch
+from tvm_srq.graph.network import as_batch
+from tvm_srq.networks import graph_of_network
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_smaller_pictures_are_refused(tmp_path, state, size):
     with pytest.raises(RuntimeError):
         network(noise(*size))
     with pytest.raises(UserError, match=f"15x15 pixels or more, not {size[0]}x{size[1]}"):
-        as_batch(np.zeros((*size, 3), np.uint8), network)
+        as_batch(np.zeros((*size, 3), np.uint8), graph_of_network(network))
 
 
 def test_real_weights(data):

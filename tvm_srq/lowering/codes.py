@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.lowering.chains import picture_map
-from tvm_srq.lowering.spec import GraphSpec
 from tvm_srq.requantize import MAX_TABLE
-from tvm_srq.spec import GridQuantizer, LayerSpec
+from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class CodeNeeds:
         return [(number, i) for number, parts in enumerate(self.maps) for i, part in enumerate(parts) if part == wanted]
 
 
-def find_code_needs(graph: Graph, spec: GraphSpec) -> CodeNeeds:
+def find_code_needs(graph: Graph, spec: QuantSpec) -> CodeNeeds:
     """Walk the convolutions in order; maps are shared by convolutions that read the same first parts."""
     needs = CodeNeeds()
     for node in graph.convolutions():

@@ -1,4 +1,4 @@
-"""Lowering: a graph and its GraphSpec become calls of integer steps. The only place where that is decided."""
+"""Lowering: a graph and its QuantSpec become calls of integer steps. The only place where that is decided."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tvm_srq.lowering.codes import Form, Place, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
-from tvm_srq.lowering.spec import GraphSpec
 from tvm_srq.operators import OPERATORS
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
+from tvm_srq.spec import QuantSpec
 from tvm_srq.steps.convolution import Convolution
 from tvm_srq.steps.step import Step
 
 OUTPUT = "picture:out"
 
 
-def lower(spec: GraphSpec) -> IntegerGraph:
+def lower(spec: QuantSpec) -> IntegerGraph:
     """The integer graph of a quantized network.
 
     Raises:
@@ -45,7 +45,7 @@ class Lowering:
         graph, spec: what is lowered.
     """
 
-    def __init__(self, spec: GraphSpec):
+    def __init__(self, spec: QuantSpec):
         self.spec, self.graph = spec, spec.graph
         self.needs = find_code_needs(self.graph, spec)
         self.output = find_output(self.graph, spec.streams)

@@ -8,7 +8,7 @@ from torch import Tensor
 from tvm_srq.data.pictures import require_picture
 from tvm_srq.lowering.integer_graph import PICTURE, IntegerCall, IntegerGraph
 from tvm_srq.lowering.lowering import lower
-from tvm_srq.lowering.spec import GraphSpec
+from tvm_srq.spec import QuantSpec
 from tvm_srq.steps.convolution import Convolution
 
 
@@ -16,10 +16,10 @@ class IntegerReference:
     """Runs a quantized network picture by picture, in integers.
 
     Raises:
-        UserError: the GraphSpec has free-scale quantizers, or a node without an integer form.
+        UserError: the QuantSpec has free-scale quantizers, or a node without an integer form.
     """
 
-    def __init__(self, spec: GraphSpec):
+    def __init__(self, spec: QuantSpec):
         self.spec = spec
         self.program: IntegerGraph = lower(spec)
         self.scale, self.channels = spec.graph.scale, spec.graph.picture.channels

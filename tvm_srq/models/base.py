@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-
-from tvm_srq.data.pictures import require_picture
 
 StateDict = Mapping[str, Tensor]
 Config = dict[str, Any]
@@ -134,21 +130,6 @@ class MeanShift(nn.Conv2d):
             self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
             self.bias.copy_(sign * white * torch.tensor(DIV2K_RGB_MEAN))  # type: ignore[union-attr]
         self.requires_grad_(False)
-
-
-def as_batch(picture: NDArray[np.uint8], network: Network) -> Tensor:
-    """(H, W, channels) uint8 -> (1, channels, H, W) float32 as the network wants it.
-
-    Raises:
-        UserError: the picture is smaller than the network works on, or has other channels.
-    """
-    require_picture(picture, network.channels, network.smallest)
-    return torch.tensor(picture).permute(2, 0, 1)[None].float() * (network.pixel_range / 255.0)
-
-
-def grey_level(network: Network) -> float:
-    """What one of 255 grey levels is in the network's output."""
-    return (network.output_range[1] - network.output_range[0]) / 255.0
 
 
 def to_picture(output: Tensor, output_range: tuple[float, float]) -> Tensor:

@@ -8,13 +8,15 @@ import torch
 from small_network import small_network, small_pictures
 
 from tvm_srq.affine import per_weight
+from tvm_srq.lowering.codes import form_of
+from tvm_srq.lowering.constants import direct_steps, stream_ratio
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
 from tvm_srq.quant.fitting.equalize import Reading, factors, fit_equalized, sensitivity_to_channels
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.statistics.observers import Observer
-from tvm_srq.requantize import code_steps, stream_ratios
+from tvm_srq.spec import GridQuantizer, LayerSpec
 from tvm_srq.spec_file import load_spec, save_spec
 
 EIGHT, FOUR = Precision(8, 127, 8, None), Precision(8, 127, 4, 31)
@@ -56,9 +58,11 @@ def test_equalizing_uneven_channels_lowers_the_expected_error():
 
 
 def test_steps_of_codes_repeat_over_the_pixel_shuffle():
-    steps = code_steps(0.5, np.array([1, 2], np.float32), 8, 2)
-    assert steps.tolist() == [0.5] * 4 + [1.0] * 4
-    assert stream_ratios(2.0, code_steps(0.5, None, 2)).tolist() == [4.0, 4.0]
+    grid = GridQuantizer(8, 0.5, 0, np.arange(8, dtype=np.int16))
+    spec = LayerSpec(np.zeros((1, 2, 1, 1), np.int8), np.ones(1, np.float32), 8, grid)
+    uneven = replace(spec, equalization=np.array([1, 2], np.float32))
+    assert direct_steps(form_of("a", uneven, 0, 2), 2).tolist() == [0.5] * 4 + [1.0] * 4
+    assert stream_ratio(2.0, form_of("a", spec, 0, 2)).tolist() == [4.0, 4.0]
 
 
 @pytest.mark.parametrize("name", ["edsr", "srresnet"])

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tvm_srq.graph.graph import PICTURE, Graph
-from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.operators import OPERATORS
 from tvm_srq.operators.clamp import Clamp
 from tvm_srq.operators.function import Function
 
 HEADROOM = 1.5  # room above the largest value seen before a stream saturates
 LARGEST = 32767
-
-
-@torch.no_grad()
-def largest_values(network: GraphNetwork, batches: Iterable[Tensor]) -> dict[str, float]:
-    """The largest magnitude of every value, the picture's too, over (N, C, H, W) inputs of the network."""
-    found: dict[str, float] = {}
-    for batch in batches:
-        values = {PICTURE: batch}
-        for position, node in enumerate(network.graph.nodes):
-            values = network.advance(values, position, position + 1)
-            found[node.name] = max(found.get(node.name, 0.0), float(values[node.name].abs().max()))
-    return {PICTURE: network.graph.picture.white, **found}
 
 
 def stream_groups(graph: Graph) -> dict[str, str]:
@@ -52,7 +37,7 @@ def stream_steps(graph: Graph, largest: Mapping[str, float]) -> dict[str, float]
     """Float32 steps by value; where the picture takes part, a grey level is a whole number of steps.
 
     Args:
-        largest: as :func:`largest_values`.
+        largest: magnitude of every value (quant.statistics.collect.Statistics).
     """
     groups = stream_groups(graph)
     tops: dict[str, float] = {}
