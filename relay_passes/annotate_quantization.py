@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from tvm import IRModule, ir, relax
 
-from relay_passes.import_graph import INPUT, NetworkReader, operands_of, with_roles
-from relay_passes.operators import array, attribute, bindings, constant, is_call
+from relay_passes.import_graph import INPUT, NetworkReader, operands_of, roles, with_roles
+from relay_passes.operators import Values, array, attributes, constant, is_call, rebuilt
 from tvm_srq.graph.graph import PICTURE
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
@@ -21,27 +21,19 @@ def annotate_quantization(spec: QuantSpec) -> Callable[[IRModule], IRModule]:
     """The pass for one QuantSpec on integer grids; layers, values and functions are found by the names of their nodes."""
 
     def apply(module: IRModule) -> IRModule:
-        builder, main = relax.BlockBuilder(), module["main"]
-        values: dict[ir.Expr, ir.Expr] = {main.params[0]: main.params[0]}
-        with builder.function("main", [main.params[0]]):
-            with builder.dataflow():
-                for variable, value in bindings(main):
-                    values[variable] = annotate(builder, spec, value, values) if isinstance(value, ir.Call) else values[value]
-                output = builder.emit_output(values[main.body.body])
-            builder.emit_func_output(output)
+        annotated = rebuilt(module, lambda builder, value, values: annotate(builder, spec, value, values))
         about = json.dumps({"picture": spec.streams[PICTURE], "metadata": spec.metadata})
-        return builder.get().with_attrs({**dict(module.attrs), "srq.quantization": about})
+        return annotated.with_attr("srq.quantization", about)
 
     return apply
 
 
-def annotate(builder: relax.BlockBuilder, spec: QuantSpec, value: ir.Call, values: dict[ir.Expr, ir.Expr]) -> relax.Var:
+def annotate(builder: relax.BlockBuilder, spec: QuantSpec, value: ir.Call, values: Values) -> relax.Var:
     """Emit a node's calls, operands renewed."""
     operands = [(role, values.get(operand, operand)) for role, operand in roles(value)]
-    name = str(value.attrs["node"]) if "node" in value.attrs.keys() else ""  # noqa: SIM118
-    about = {key: value.attrs[key] for key in value.attrs.keys() if key != "operands"}  # noqa: SIM118
-    if name:
-        about["stream_step"] = spec.streams[name]
+    name = str(value.attrs["node"])
+    about = attributes(value) | {"stream_step": spec.streams[name]}
+    del about["operands"]  # the new ones are named anew
     if is_call(value, "graph.function"):
         operands.append(("table", constant(spec.tables[name])))
     if not is_call(value, "graph.convolution"):
@@ -53,8 +45,7 @@ def annotate(builder: relax.BlockBuilder, spec: QuantSpec, value: ir.Call, value
     made += [(role, operand) for role, operand in operands if role == "bias"]
     if layer.correction is not None:
         made.append(("correction", constant(layer.correction)))
-    about |= {"weight_bits": layer.weight_bits}
-    return builder.emit(with_roles("srq.conv2d", made, value.ty, **about))
+    return builder.emit(with_roles("srq.conv2d", made, value.ty, **about, weight_bits=layer.weight_bits))
 
 
 def quantize(source: ir.Expr, name: str, layer: LayerSpec) -> ir.Call:
@@ -65,12 +56,7 @@ def quantize(source: ir.Expr, name: str, layer: LayerSpec) -> ir.Call:
         if numbers is not None:
             operands.append((role, constant(numbers)))
     about = {"layer": name, "bits": layer.input.bits, "step": layer.input.step, "low": layer.input.low}
-    # codes of a picture's values have its own type; those of all others are feature maps
     return with_roles("srq.quantize", operands, relax.TensorType(source.ty.shape, "int16"), **about)
-
-
-def roles(value: ir.Call) -> list[tuple[str, ir.Expr]]:
-    return list(zip(attribute(value, "operands"), value.args, strict=True))
 
 
 class QuantizedReader(NetworkReader):

@@ -67,10 +67,15 @@ def rows_of(extent: Extent, length: tirx.Var) -> ir.Expr:
     return size
 
 
+def roles(value: ir.Call) -> list[tuple[str, ir.Expr]]:
+    """A call's operands with their roles."""
+    return list(zip(attribute(value, "operands"), value.args, strict=True))
+
+
 def operands_of(value: ir.Call) -> dict[str, list[ir.Expr]]:
     """A call's operands by role."""
     found: dict[str, list[ir.Expr]] = {}
-    for role, operand in zip(attribute(value, "operands"), value.args, strict=True):
+    for role, operand in roles(value):
         found.setdefault(role, []).append(operand)
     return found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import tvm_ffi
@@ -51,8 +53,9 @@ class Lowering:
     def __init__(self, layout: Layout, rules: list[tuple[str, Rule]], store_picture: StorePicture, device: str):
         self.layout, self.rules, self.store_picture, self.device = layout, rules, store_picture, device
         self.builder = relax.BlockBuilder()
-        self.selections: dict[Workload, tuple[Selection, ir.GlobalVar]] = {}
-        self.functions: list[tuple[tirx.PrimFunc, ir.GlobalVar]] = []
+        self.selections: dict[Workload, Selection] = {}
+        self.functions: dict[int, list[tuple[tirx.PrimFunc, ir.GlobalVar]]] = {}  # by structural hash
+        self.kinds: Counter[str] = Counter()
         self.pictures: dict[bytes, relax.Var] = {}
         self.values: dict[str, relax.Var] = {}
         self.written: dict[str, relax.Var] = {}
@@ -95,9 +98,9 @@ class Lowering:
         codes = next((output for output in outputs if output.kind == "codes"), None)
         in_halo = (self.picture_halo if self.layout.has_halo else 0) if step.reads_picture else read[0].halo
         workload, constants = describe(step, read, codes, self.layout, in_halo, in_place)
-        selection, kernel = self.selected(workload, layer)
+        selection = self.selected(workload, layer)
         rejected = [{"kernel": name, "reason": reason} for name, reason in selection.rejected]
-        self.report.append({"layer": layer, "kernel": selection.kernel.name, "rejected": rejected, "workload": asdict(workload)})
+        row = {"layer": layer, "kernel": selection.kernel.name, "rejected": rejected, "workload": asdict(workload)}
         names = attribute(value, "sources")
         source = self.stored_picture(step) if step.reads_picture else self.value(names[0])
         operands = [source, *(constant(numbers) for numbers in selection.kernel.pack(constants))]
@@ -109,16 +112,15 @@ class Lowering:
         elif step.adds_skip:
             operands.append(self.values[names[-1]])
             reads["skip"] = 0
-        self.emit(value, layer, kernel, operands, over, outputs, reads)
+        self.emit(value, row, selection.kernel.function, operands, over, outputs, reads)
 
-    def selected(self, workload: Workload, layer: str) -> tuple[Selection, tirx.PrimFunc]:
+    def selected(self, workload: Workload, layer: str) -> Selection:
         """Raises UserError where the target has no kernel for a layer."""
         if workload not in self.selections:
             try:
-                selection = select(workload, self.rules)
+                self.selections[workload] = select(workload, self.rules)
             except LookupError as error:
                 raise UserError(f"layer {layer} has no kernel on this target ({error}); compile for another target") from error
-            self.selections[workload] = selection, selection.kernel.function
         return self.selections[workload]
 
     def stored_picture(self, step: Convolution) -> relax.Var:
@@ -138,13 +140,12 @@ class Lowering:
     # other steps
 
     def step(self, value: ir.Call, step: Step, sources: list[StoredMap], output: StoredMap) -> None:
-        layer = str(value.attrs["layer"])
         made = step_kernel(step, tuple(sources), output, self.layout, self.device)
-        self.report.append({"layer": layer, "kernel": made.name, "rejected": [], "workload": None})
+        row = {"layer": str(value.attrs["layer"]), "kernel": made.name, "rejected": [], "workload": None}
         operands = [self.value(name) for name in attribute(value, "sources")]
         reads = {f"source{number}": 0 for number in range(len(operands))}
         operands += [constant(numbers) for numbers in made.constants]
-        self.emit(value, layer, made.function, operands, {}, [output], reads, whole=step.rows.whole)
+        self.emit(value, row, made.function, operands, {}, [output], reads, whole=step.rows.whole)
 
     # calls
 
@@ -153,10 +154,14 @@ class Lowering:
         return self.written.get(self.map_of.get(name, ""), self.values.get(name))
 
     def emit(
-        self, value: ir.Call, layer: str, function: tirx.PrimFunc, operands: list[ir.Expr], over: dict[str, relax.Var],
-        outputs: Sequence[StoredMap], reads: dict[str, int], whole: bool = False,
+        self, value: ir.Call, row: dict[str, Any], function: tirx.PrimFunc, operands: list[ir.Expr],
+        over: dict[str, relax.Var], outputs: Sequence[StoredMap], reads: dict[str, int], whole: bool = False,
     ) -> None:  # fmt: skip
-        """Call a kernel. ``over``: what outputs are written over, by parameter; parts of wide maps are found here."""
+        """Call a kernel.
+
+        Args:
+            row: of the report. over: what outputs are written over, by parameter; parts of wide maps are found here.
+        """
         names, types = attribute(value, "outputs"), list(value.ty.fields) if len(outputs) > 1 else [value.ty]
         parameters = [parameter.name for parameter in function.params][-len(outputs) :]
         halos = {}
@@ -172,7 +177,8 @@ class Lowering:
         results = [stored_type(ty, stored) for ty, stored in zip(types, outputs, strict=True)]
         given = results if len(results) > 1 else results[0]
         made = relax.op.call_tir_inplace(kernel, operands, indices, results) if kept else relax.call_tir(kernel, operands, given)
-        self.calls.append(describe_call(layer, reads, halos, whole))
+        self.report.append({**row, "function": kernel.name_hint})
+        self.calls.append(describe_call(row["layer"], reads, halos, whole))
         self.keep(names, self.builder.emit(made), outputs)
 
     def keep(self, names: list[str], made: relax.Var, outputs: Sequence[StoredMap]) -> None:
@@ -183,12 +189,14 @@ class Lowering:
 
     def function(self, function: tirx.PrimFunc, kind: str) -> ir.GlobalVar:
         """The module's function of this body."""
-        for known, variable in self.functions:
+        alike = self.functions.setdefault(tvm_ffi.structural_hash(function), [])
+        for known, variable in alike:
             if tvm_ffi.structural_equal(known, function):
                 return variable
-        name = f"{kind}_{sum(variable.name_hint.startswith(kind) for _, variable in self.functions)}"
-        self.functions.append((function, self.builder.add_func(function.with_attr("global_symbol", name), name)))
-        return self.functions[-1][1]
+        name = f"{kind}_{self.kinds[kind]}"
+        self.kinds[kind] += 1
+        alike.append((function, self.builder.add_func(function.with_attr("global_symbol", name), name)))
+        return alike[-1][1]
 
 
 def last_in_place_first(function: tirx.PrimFunc, outputs: list[str], kept: list[str]) -> tirx.PrimFunc:

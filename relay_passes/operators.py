@@ -5,12 +5,12 @@ number nor a name stands in an attribute as JSON.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tvm import ir, relax
+from tvm import IRModule, ir, relax
 
 from tvm_srq.operators import OPERATORS
 from tvm_srq.steps import STEPS
@@ -55,6 +55,33 @@ def bindings(main: relax.Function) -> Iterator[tuple[relax.Var, ir.Expr]]:
     for block in main.body.blocks:
         for binding in block.bindings:
             yield binding.var, binding.value
+
+
+Values = dict[ir.Expr, ir.Expr]
+"""Variables of the module before -> what they are now."""
+
+
+def rebuilt(module: IRModule, make: Callable[[relax.BlockBuilder, ir.Call, Values], relax.Var]) -> IRModule:
+    """The module with every call emitted anew by ``make``; its attributes stay."""
+    builder, main = relax.BlockBuilder(), module["main"]
+    values: Values = {main.params[0]: main.params[0]}
+    with builder.function("main", [main.params[0]]):
+        with builder.dataflow():
+            for variable, value in bindings(main):
+                if isinstance(value, ir.Call):
+                    values[variable] = make(builder, value, values)
+                elif is_access(value):
+                    values[variable] = builder.emit(relax.TupleGetItem(values[value.tuple_value], value.index))
+                else:
+                    values[variable] = values[value]
+            output = builder.emit_output(values[main.body.body])
+        builder.emit_func_output(output)
+    return builder.get().with_attrs(dict(module.attrs))
+
+
+def attributes(value: ir.Call) -> dict[str, Any]:
+    """All attributes of a call, as they are."""
+    return {key: value.attrs[key] for key in value.attrs.keys()}  # noqa: SIM118 - no mapping
 
 
 def constant(value: NDArray) -> ir.Expr:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tvm import IRModule, ir, relax
 
-from relay_passes.operators import attribute, bindings, call, is_access, is_call
+from relay_passes.operators import Values, attribute, attributes, bindings, call, is_call, rebuilt
 from schedules.steps.maps import StoredMap
 from schedules.workload import Layout
 
@@ -47,27 +47,13 @@ class Planner:
         self.maps = {name: self.plan_map(name, about) for name, about in json.loads(str(module.attrs["srq.maps"])).items()}
 
     def run(self) -> IRModule:
-        builder, main = relax.BlockBuilder(), self.module["main"]
-        values: dict[ir.Expr, ir.Expr] = {main.params[0]: main.params[0]}
-        with builder.function("main", [main.params[0]]):
-            with builder.dataflow():
-                for variable, value in bindings(main):
-                    if is_access(value):
-                        values[variable] = builder.emit(relax.TupleGetItem(values[value.tuple_value], value.index))
-                    elif isinstance(value, ir.Call):
-                        values[variable] = builder.emit(self.planned(value, values))
-                    else:
-                        values[variable] = values[value]
-                output = builder.emit_output(values[main.body.body])
-            builder.emit_func_output(output)
-        return builder.get().with_attrs(dict(self.module.attrs))
+        return rebuilt(self.module, self.planned)
 
-    def planned(self, value: ir.Call, values: dict[ir.Expr, ir.Expr]) -> ir.Call:
-        about = {key: value.attrs[key] for key in value.attrs.keys()}  # noqa: SIM118
+    def planned(self, builder: relax.BlockBuilder, value: ir.Call, values: Values) -> relax.Var:
         names = [*attribute(value, "sources"), *attribute(value, "outputs")]
-        about[MEMORY] = json.dumps([asdict(self.stored(name)) for name in names])
-        about[IN_PLACE] = int(self.in_place(value))
-        return call(value.op.name, [values.get(operand, operand) for operand in value.args], value.ty, **about)
+        memory = json.dumps([asdict(self.stored(name)) for name in names])
+        about = attributes(value) | {MEMORY: memory, IN_PLACE: int(self.in_place(value))}
+        return builder.emit(call(value.op.name, [values.get(operand, operand) for operand in value.args], value.ty, **about))
 
     def plan_map(self, name: str, about: dict[str, Any]) -> PlannedMap:
         parts, low, high = about["parts"], about["low"], about["high"]

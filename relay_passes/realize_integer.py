@@ -14,7 +14,7 @@ from tvm import IRModule, ir, relax
 from relay_passes.annotate_quantization import quantization_of
 from relay_passes.import_graph import HEIGHT, WIDTH, rows_of
 from relay_passes.operators import attribute, call, constant
-from tvm_srq.lowering.integer_graph import PICTURE, IntegerGraph, IntegerTensor
+from tvm_srq.lowering.integer_graph import PICTURE, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.lowering import lower
 from tvm_srq.steps import STEPS, Step
 from tvm_srq.steps.convolution import Convolution
@@ -43,7 +43,7 @@ def realize_integer(module: IRModule) -> IRModule:
     return builder.get().with_attrs({"srq.maps": maps, "srq.smallest": program.smallest})
 
 
-def emit(builder: relax.BlockBuilder, program: IntegerGraph, made: Any, values: dict[str, relax.Var]) -> None:
+def emit(builder: relax.BlockBuilder, program: IntegerGraph, made: IntegerCall, values: dict[str, relax.Var]) -> None:
     """One step: its inputs, then its arrays; the tensors that it makes are named in ``outputs``."""
     arrays = made.step.arrays()
     tensors = [program.tensors[name] for name in made.outputs]

@@ -19,7 +19,7 @@ from tvm_srq.linking import Linking, link
 from tvm_srq.program import Program, load_program, pack_constants
 from tvm_srq.scratch import scratch_folder
 
-FORMAT = "tvm-srq-artifact-4"
+FORMAT = "tvm-srq-artifact-5"
 MANIFEST, LIBRARY, CONSTANTS, DIGEST = "manifest.json", "library.so", "constants.bin", "manifest.sha256"
 DEVICE_CODE, OBJECT = "kernels.fatbin", "kernels.o.gz"
 

@@ -13,7 +13,6 @@ from tvm_srq.program import Program
 from tvm_srq.runtime import Session
 
 COPIES = "rows carried over"
-PICTURE = "picture"  # the layer of steps that store the picture; all others are described in the manifest, in order
 # multiplies of a direct kernel over those of F(2x2, 3x3), for four outputs, and of F(4x4, 3x3), for 16
 WINOGRAD_SAVINGS = {"winograd": 36 / 16, "winograd4": 144 / 36}
 Clock = Callable[[], float]
@@ -96,9 +95,7 @@ def layer_time(
 ) -> LayerTime:
     """The time of a step, with what the artifact's manifest says of it."""
     step = program.steps[index]
-    described = None
-    if step.layer != PICTURE:
-        described = manifest["kernels"][sum(other.layer != PICTURE for other in program.steps[:index])]
+    described = next((row for row in manifest["kernels"] if (row["layer"], row["function"]) == (step.layer, step.kernel)), None)
     if described is None or described["workload"] is None:
         return LayerTime(step.layer, step.kernel if described is None else described["kernel"], calls, seconds, 0)
     workload, output = described["workload"], program.maps[step.outputs[0]]
