@@ -64,15 +64,23 @@ def write_features(
 def write_picture(
     workload: Convolution, tile: Tile, buffers: Parameters, sums: Buffer, pixel: Expr, row: Expr, column: Expr, channel: Expr
 ) -> None:
-    """Scatter channels to (row, column, colour); those beyond the last are padding and are dropped."""
-    factor = workload.shuffle
+    """Scatter channels to (row, column, colour)."""
     with T.unroll(0, tile.channels) as index:
         number = T.bind(channel + index)
-        with T.If(number < workload.out_channels), T.Then():
-            colour, place = number // factor**2, number % factor**2
-            value = requantize(workload, buffers, sums[pixel, index], number)
-            at = [row * factor + place // factor, column * factor + place % factor, colour]
-            T.buffer_store(buffers.picture, T.cast(value, "uint8"), at)
+        write_colour(workload, buffers, sums[pixel, index], number, number, row, column)
+
+
+def write_colour(
+    workload: Convolution, buffers: Parameters, accumulator: Expr, number: Expr, place: Expr | int, row: Expr, column: Expr
+) -> None:
+    """One channel of the convolution, by its ``number``, to its colour and pixel; those beyond the last are padding and are
+    dropped. ``place``: of its constants in the buffers."""
+    factor = workload.shuffle
+    with T.If(number < workload.out_channels), T.Then():
+        colour, shift = number // factor**2, number % factor**2
+        value = requantize(workload, buffers, accumulator, place)
+        at = [row * factor + shift // factor, column * factor + shift % factor, colour]
+        T.buffer_store(buffers.picture, T.cast(value, "uint8"), at)
 
 
 def requantize(workload: Convolution, buffers: Parameters, accumulator: Expr, channel: Expr) -> Expr:

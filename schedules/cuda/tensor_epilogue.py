@@ -10,7 +10,7 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cuda.epilogue import STREAM_RANGE, clamp, code_bounds, requantize, round_half_to_even, stored
+from schedules.cuda.epilogue import STREAM_RANGE, clamp, code_bounds, requantize, round_half_to_even, stored, write_colour
 from schedules.cuda.instructions import forget, hold, prefetch
 from schedules.cuda.packing import features
 from schedules.cuda.parameters import Parameters
@@ -192,12 +192,6 @@ def write_features(
 def write_colours(
     workload: Convolution, own: Parameters, accumulators: list[Expr], row: Expr, column: Expr, channel: Expr
 ) -> None:
-    """Scatter one pixel's channels to (row, column, colour); those beyond the last are padding and are dropped."""
-    factor = workload.shuffle
+    """Scatter one pixel's channels to (row, column, colour)."""
     for index, accumulator in enumerate(accumulators):
-        number = T.bind(channel + index)
-        with T.If(number < workload.out_channels), T.Then():
-            colour, place = number // factor**2, number % factor**2
-            value = requantize(workload, own, accumulator, index)
-            at = [row * factor + place // factor, column * factor + place % factor, colour]
-            T.buffer_store(own.picture, T.cast(value, "uint8"), at)
+        write_colour(workload, own, accumulator, T.bind(channel + index), index, row, column)
