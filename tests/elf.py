@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 LOAD = 1  # kind of a segment
 DYNAMIC_SECTION, DYNAMIC_SYMBOLS = 6, 11  # kinds of sections
+SECTION_SYMBOL = 3  # kind of a symbol, without a name: GNU's linker writes some
 NEEDED, SONAME, TEXTREL, FLAGS = 1, 14, 22, 30  # of entries of the dynamic section
 HAS_TEXTREL = 4  # among the flags
 
@@ -91,4 +92,8 @@ class Library:
         [section] = [section for section in self.sections if section.kind == DYNAMIC_SYMBOLS]
         names = self.sections[section.link].offset
         entries = self.table("<IBBHQQ", section.offset, section.size // 24)[1:]
-        return {self.text(names + name) for name, _, _, section_index, _, _ in entries if (section_index != 0) == defined}
+        return {
+            self.text(names + name)
+            for name, info, _, section_index, _, _ in entries
+            if (section_index != 0) == defined and info & 15 != SECTION_SYMBOL
+        }
