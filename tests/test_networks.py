@@ -158,3 +158,8 @@ def test_a_network_of_any_file_is_quantized_and_runs(onnx_file, program, tmp_pat
         api.quantize(path, pictures, tmp_path / "net.srq")
         outputs.append(IntegerReference(load_spec(tmp_path / "net.srq"))(x))
     assert outputs[0].shape == (18, 26, 3) and np.array_equal(*outputs)
+
+
+def test_a_picture_format_that_would_be_dropped_is_refused(default_checkpoint):
+    with pytest.raises(UserError, match="leave the picture's format out"):
+        load_network(default_checkpoint, picture=PictureFormat(white=255.0))

@@ -49,7 +49,7 @@ def quantize(
     from tvm_srq.spec_file import save_spec
 
     require_folder(Path(output))
-    require_other(output, calibration, *([network] if isinstance(network, str | Path) else []))
+    require_other(output, calibration, table, network if isinstance(network, str | Path) else None)
     for name, (lowest, highest) in RANGES.items():
         if name in settings:
             require_number(name.replace("_", " "), settings[name], lowest, highest)
@@ -263,6 +263,7 @@ def write_layer_table(path: str | Path, output: str | Path, scale: int | None = 
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))
+    require_other(output, path)
     if Path(path).suffix == ".tar":
         raise UserError(f"{path} is compiled and has no table; give the .srq it was made of")
     rows = rows_of_spec(load_spec(path)) if Path(path).suffix == ".srq" else rows_of_graph(load_graph(path, scale))

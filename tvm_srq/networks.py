@@ -39,7 +39,7 @@ def load_graph(path: str | Path, scale: int | None = None, picture: PictureForma
 
     Args:
         scale: which one, of a checkpoint that serves several.
-        picture: how pictures go in and come out, where the file does not say; 0..1, red first, if left out.
+        picture: how pictures go in and come out, where the file does not say (ONNX, .pt2); 0..1, red first, if left out.
 
     Raises:
         UserError: the file is missing or damaged, its network is unknown or of another scale, or has something without a place in
@@ -54,6 +54,8 @@ def load_graph(path: str | Path, scale: int | None = None, picture: PictureForma
         from tvm_srq.graph.sources.program_file import graph_of_program, read_program
 
         return of_scale(graph_of_program(read_program(path), picture or ASSUMED, description=path.name), scale, path)
+    if picture is not None:
+        raise UserError(f"{path} is of a network that says how pictures go in and come out; leave the picture's format out")
     return graph_of_checkpoint(path, scale)
 
 

@@ -87,3 +87,10 @@ def test_inspect_writes_what_quantize_takes(tmp_path, default_checkpoint, pictur
     path.write_text("layer,bits\n")
     assert main([*arguments, "--table", str(path), "-o", str(output)]) == 2
     assert f"does not begin with the line {HEADER}" in capsys.readouterr().err
+
+
+def test_a_table_does_not_replace_the_network_that_it_is_of(tmp_path, default_checkpoint, capsys):
+    network = tmp_path / "net.safetensors"
+    network.write_bytes(default_checkpoint.read_bytes())
+    assert main(["inspect", str(network), "--table", str(network)]) == 2
+    assert "is the input" in capsys.readouterr().err and network.read_bytes() == default_checkpoint.read_bytes()
