@@ -110,7 +110,7 @@ def multiply_features(tile: TensorTile, memory: Buffer, position: Position, begi
     weights = first_weights(tile, position)
     left = T.alloc_buffer((4,), "int32", scope="local")
     right = T.alloc_buffer((tile.taps, 2 * tile.fragments), "int32", scope="local")
-    # a loop that stays one keeps the compiler from moving what follows it, and needs registers for, between the products
+    # meant to stay a loop, so that what follows is not moved between the products and takes no registers there; ptxas unrolls it
     columns, groups = forget(tile.kernel_columns), tile.kernel // tile.taps
     with T.serial(0, columns) as x, T.unroll(0, tile.steps) as step, T.unroll(0, groups) as y_group:
         tap = (x * tile.steps + step) * tile.kernel + y_group * tile.taps

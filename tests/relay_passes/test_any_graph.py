@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from cuda_emulator import worker
-from fitted import fitted
 from processor import X86, runs_here
+from quantized import quantized
 from small_networks import NETWORKS
 
 from tvm_srq import api
@@ -17,12 +16,9 @@ from tvm_srq.spec_file import load_spec, save_spec
 SIZES = ((1, 2), (13, 8), (24, 21))
 
 
-def quantized(name, folder):
+def saved(name, folder):
     """The network in a file, W8A8 in the plainest way."""
-    graph = NETWORKS[name]()
-    generator = torch.Generator().manual_seed(0)
-    spec = fitted(graph, [torch.rand(1, graph.picture.channels, 24, 21, generator=generator)])
-    save_spec(spec, folder / "net.srq")
+    save_spec(quantized(name), folder / "net.srq")
     return folder / "net.srq"
 
 
@@ -43,7 +39,7 @@ def check(results, spec):
 def test_bytes_on_x86(name, target, tmp_path):
     if not runs_here(target):
         pytest.skip(f"this processor does not run {target}")
-    spec = quantized(name, tmp_path)
+    spec = saved(name, tmp_path)
     api.compile_network(spec, target, tmp_path / "net.tar")
     for threads in (1, 2):
         session = Session(tmp_path / "net.tar", threads)
@@ -52,7 +48,7 @@ def test_bytes_on_x86(name, target, tmp_path):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bytes_on_the_emulated_gpu(name, emulator, tmp_path):
-    spec = quantized(name, tmp_path)
+    spec = saved(name, tmp_path)
     emulator.call(worker.compile_network, spec, tmp_path / "net.tar")
     check(emulator.call(worker.upscale, tmp_path / "net.tar", pictures(spec)), spec)
 
@@ -65,7 +61,7 @@ def few_rows(program, height, width):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bytes_strip_by_strip(name, tmp_path, monkeypatch):
     """As little at once as goes."""
-    spec = quantized(name, tmp_path)
+    spec = saved(name, tmp_path)
     api.compile_network(spec, "x86-64-v2", tmp_path / "net.tar")
     monkeypatch.setattr(host, "strip_rows", few_rows)
     session = Session(tmp_path / "net.tar", 1)

@@ -31,8 +31,6 @@ def tune_network(
     Raises:
         UserError: the target has nothing to tune or does not run here, or the file is not one to continue.
     """
-    if trials < 1:
-        raise UserError(f"--trials {trials} tries nothing; give a positive number")
     generic_rule(preset)
     if runner is not None:
         return tune_on(runner, spec, preset, trials, path, all_layers, size, seed)

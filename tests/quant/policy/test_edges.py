@@ -1,6 +1,7 @@
 """The edge of a network by its graph: of real checkpoints what their families say, and of small graphs what is meant."""
 
 import pytest
+from real_networks import SCALES, each_file
 from sketch import Sketch
 from small_network import small_graph, small_module
 
@@ -9,12 +10,6 @@ from tvm_srq.models import load_checkpoint
 from tvm_srq.networks import graph_of_network
 from tvm_srq.quant.policy.edges import edge_layers, ends, made_by
 
-FILES = {
-    "edsr_r8f64_x2.pt": None, "srresnet_bn8_x4.pt": None, "rdn_d10c3g64_x2.pt": None, "IMDN_x4.pth": None, "IMDN_x2.pth": None,
-    "team11_EFQN.pt": None, "carn_m.pth": 4, "ntire22_imdn_baseline_x4.pth": None, "ntire22_rlfn_x4.pth": None,
-    "realesr-animevideov3.pth": None, "RealESRGAN_x4plus_anime_6B.pth": None,
-}  # fmt: skip
-QUICK = ("edsr_r8f64_x2.pt", "team11_EFQN.pt")
 ATTENTION = [f"IMDB{block}.cca.conv_du.{layer}" for block in range(1, 7) for layer in (0, 2)]
 BESIDES = {
     "IMDN_x4.pth": ATTENTION,  # on one pixel
@@ -24,9 +19,9 @@ BESIDES = {
 }
 
 
-@pytest.mark.parametrize("file", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FILES])
+@each_file
 def test_real_networks(file, data):
-    network = load_checkpoint(data / "weights" / file, FILES[file])
+    network = load_checkpoint(data / "weights" / file, SCALES[file])
     assert edge_layers(graph_of_network(network)) == {*network.edge_layers, *BESIDES.get(file, ())}
 
 
