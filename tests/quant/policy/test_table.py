@@ -7,6 +7,7 @@ from small_network import small_network, small_pictures
 from tvm_srq.cli import main
 from tvm_srq.errors import UserError
 from tvm_srq.quant.fitting.calibrate import quantize_network
+from tvm_srq.quant.policy.presets import quantize_by_preset
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.policy.table import Row, read_table, rows_of_graph, rows_of_spec, write_table
 
@@ -94,3 +95,8 @@ def test_a_table_does_not_replace_the_network_that_it_is_of(tmp_path, default_ch
     network.write_bytes(default_checkpoint.read_bytes())
     assert main(["inspect", str(network), "--table", str(network)]) == 2
     assert "is the input" in capsys.readouterr().err and network.read_bytes() == default_checkpoint.read_bytes()
+
+
+def test_a_table_and_a_budget_contradict_each_other(pictures):
+    with pytest.raises(UserError, match="leave one of them out"):
+        quantize_by_preset(small_network(), pictures, budget="size=0.5x", table={"tail.1": ("tail.1", 4, 4, "", None, None)})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tvm_srq.graph.graph import PICTURE, Graph, Node
 from tvm_srq.operators import OPERATORS
 
+LARGE = 1024  # side of a picture whose border hardly counts
+
 
 def edge_layers(graph: Graph) -> frozenset[str]:
     """Names of the convolutions that read the picture, make it, raise the resolution, or see other sizes than the picture's.
@@ -25,6 +27,12 @@ def ends(graph: Graph) -> frozenset[str]:
     """Those of them that read the picture or make it."""
     first = {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
     return frozenset(first | made_by(graph, graph.output))
+
+
+def input_pixels(graph: Graph) -> dict[str, float]:
+    """By convolution, how many pixels its input has for one of the picture's."""
+    side = max(graph.smallest, LARGE)
+    return {node.name: (graph.extents[node.inputs[0]](side) / side) ** 2 for node in graph.convolutions()}
 
 
 def reads_picture(graph: Graph, name: str) -> bool:

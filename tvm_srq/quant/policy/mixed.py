@@ -14,10 +14,10 @@ from pathlib import Path
 from torch import nn
 
 from tvm_srq.errors import UserError
-from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
 from tvm_srq.quant.fitting.pictures import held_out_crops
+from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Precision, Settings
 from tvm_srq.quant.reports.sensitivity import layer_errors
 
@@ -28,7 +28,6 @@ CHOICES = {  # widest first; activations of fewer than 6 bits would save neither
     "W3A6": Precision(3, 3, 6, WINOGRAD_MAGNITUDE),
     "W2A6": Precision(2, 1, 6, WINOGRAD_MAGNITUDE),
 }
-LARGE = 1024  # side of a picture whose border hardly counts
 WINOGRAD_COST = 0.55  # of a direct convolution's time, 64 channels on x86-64-v4 (tvm-srq benchmark --per-layer)
 
 
@@ -112,9 +111,3 @@ def choose_precisions(network: GraphNetwork, folder: str | Path, settings: Setti
             prices.setdefault(error.name, {})[choice] = price(convolution, pixels[error.name], precision, budget.kind)
     chosen = narrow(errors, prices, budget.share)
     return replace(settings, precisions={name: astuple(CHOICES[choice]) for name, choice in chosen.items()})
-
-
-def input_pixels(graph: Graph) -> dict[str, float]:
-    """By convolution, how many pixels its input has for one of the picture's."""
-    side = max(graph.smallest, LARGE)
-    return {node.name: (graph.extents[node.inputs[0]](side) / side) ** 2 for node in graph.convolutions()}

@@ -6,16 +6,8 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from tvm_srq.graph.graph import Graph
-from tvm_srq.quant.policy.edges import edge_layers, ends
+from tvm_srq.quant.policy.edges import edge_layers, ends, input_pixels
 from tvm_srq.quant.policy.settings import IN_RANGE, WINOGRAD_MAGNITUDE, Precision, Settings
-
-LARGE = 1024  # side of a picture whose border makes no difference
-
-
-def sees_less(graph: Graph, name: str) -> bool:
-    """Whether a convolution's input has fewer pixels than the picture."""
-    side = graph.smallest + LARGE
-    return graph.extents[graph.node(name).inputs[0]](side) < side
 
 
 def of_bits(row: tuple, picture_bits: int) -> Precision:
@@ -36,7 +28,8 @@ class Policy:
     def __init__(self, graph: Graph, settings: Settings):
         self.graph, self.settings = graph, settings
         self.edges, self.ends = edge_layers(graph), ends(graph)
-        self.whole_edges = frozenset(name for name in self.edges if not sees_less(graph, name))
+        pixels = input_pixels(graph)
+        self.whole_edges = frozenset(name for name in self.edges if pixels[name] >= 1)
 
     def precision(self, name: str) -> Precision:
         precision = self.widths(name)

@@ -79,6 +79,8 @@ def quantize_by_preset(
         if bits in overrides:
             chosen.pop(magnitude, None)
     settings = Settings(**{**chosen, **overrides})
+    if budget is not None and settings.table:
+        raise UserError("a budget chooses the widths that a table gives; leave one of them out")
     if budget is not None:
         settings = choose_precisions(network, folder, settings, parse_budget(budget))
     if isinstance(preset.schedule, PaperSchedule):
