@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tvm_srq import __version__
-from tvm_srq.data.pictures import list_pictures
+from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph
-from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.coded_values import CodedValues, coded_values, parts_of, reads_pixels
+from tvm_srq.quant.fitting.compensate import compensated
 from tvm_srq.quant.fitting.equalize import equalized_weights
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
 from tvm_srq.quant.fitting.output_choice import OutputChooser
@@ -25,6 +26,7 @@ from tvm_srq.quant.fitting.streams import function_tables, stream_steps
 from tvm_srq.quant.fitting.units import learn_rounding
 from tvm_srq.quant.fitting.value_fits import GroupFit, ValueFitter
 from tvm_srq.quant.policy.policy import Policy
+from tvm_srq.quant.policy.sensitive import widths_for_sensitive
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.quantizers.weights import quantize_weights
 from tvm_srq.quant.statistics.cache import cached_statistics
@@ -57,6 +59,21 @@ def quantize_network(
     graph = network.graph
     require_integers(graph, settings)
     statistics = statistics or statistics_for(network, folder, settings)
+    spec = fitted(network, folder, settings, statistics)
+    if settings.widens:
+        crops = held_out_crops(graph, folder, settings)[::2]
+        widened = widths_for_sensitive(network, spec, Policy(graph, settings), crops)
+        if widened:
+            settings = replace(settings, precisions={**settings.precisions, **widened})
+            spec = fitted(network, folder, settings, statistics)
+    if settings.rounding == "learned":
+        return rounding_learned(network, spec, folder, settings)
+    return errors_compensated(network, spec, folder, settings) if settings.compensates else spec
+
+
+def fitted(network: GraphNetwork, folder: str | Path, settings: Settings, statistics: Statistics) -> QuantSpec:
+    """Values' codes and layers' weights, each on its own."""
+    graph = network.graph
     policy = Policy(graph, settings)
     layers: dict[str, LayerSpec] = {}
     if settings.equalizes:
@@ -72,8 +89,7 @@ def quantize_network(
     layers = {node.name: rounded(graph, statistics, node.name, layers[node.name]) for node in graph.convolutions()}
     streams = stream_steps(graph, statistics.largest)
     metadata = {"tvm_srq": __version__, **settings.__dict__, "calibration_pictures": len(list_pictures(folder))}
-    spec = QuantSpec(graph, layers, streams, function_tables(graph, streams), metadata)
-    return rounding_learned(network, spec, folder, settings) if settings.rounding == "learned" else spec
+    return QuantSpec(graph, layers, streams, function_tables(graph, streams), metadata)
 
 
 def require_integers(graph: Graph, settings: Settings) -> None:
@@ -135,3 +151,11 @@ def rounding_learned(network: GraphNetwork, spec: QuantSpec, folder: str | Path,
     training, held_out = pictures_to_train_on(network.graph, folder, settings)
     spec, distances = learn_rounding(network, spec, training, held_out, ROUNDING, settings.seed)
     return replace(spec, metadata={**spec.metadata, "unit_distances": distances})
+
+
+def errors_compensated(network: GraphNetwork, spec: QuantSpec, folder: str | Path, settings: Settings) -> QuantSpec:
+    """Fit all weights to the codes that they are given, if that brings held-out pictures nearer."""
+    chosen, _ = chosen_pictures(folder, settings)
+    pictures = [as_batch(read_picture(path), network.graph) for path in chosen]
+    spec, errors = compensated(network, spec, pictures, held_out_crops(network.graph, folder, settings), settings.seed)
+    return replace(spec, metadata={**spec.metadata, "compensation_errors": errors})

@@ -31,13 +31,9 @@ class PatchMoments:
         self.kernel, self.count, self.total = kernel, count, total
 
     def update(self, values: Tensor, generator: torch.Generator) -> None:
-        """Take in one (1, I, H, W) tensor; outside it patches hold zeros, as the convolution pads."""
-        _, channels, height, width = values.shape
-        padded = functional.pad(values[0], [self.kernel // 2] * 4)
-        rows, columns = (torch.randint(n, (PATCHES_PER_PICTURE,), generator=generator) for n in (height, width))
-        taps = torch.arange(self.kernel)
-        index = (rows[:, None, None] + taps[:, None], columns[:, None, None] + taps)
-        patches = padded[:, index[0], index[1]].permute(1, 0, 2, 3).reshape(PATCHES_PER_PICTURE, -1)
+        """Take in one (1, I, H, W) tensor."""
+        rows, columns = (torch.randint(n, (PATCHES_PER_PICTURE,), generator=generator) for n in values.shape[2:])
+        patches = patches_at(values, self.kernel, rows, columns)
         moments = patches.T @ patches
         self.total = moments if self.total is None else self.total.add_(moments)
         self.count += PATCHES_PER_PICTURE
@@ -46,6 +42,13 @@ class PatchMoments:
     def mean(self) -> NDArray[np.float32]:
         assert self.total is not None
         return (self.total / self.count).numpy()
+
+
+def patches_at(values: Tensor, kernel: int, rows: Tensor, columns: Tensor) -> Tensor:
+    """(n, I * kh * kw) patches of (1, I, H, W) around n pixels; outside they hold zeros, as the convolution pads."""
+    padded, taps = functional.pad(values[0], [kernel // 2] * 4), torch.arange(kernel)
+    index = (rows[:, None, None] + taps[:, None], columns[:, None, None] + taps)
+    return padded[:, index[0], index[1]].permute(1, 0, 2, 3).reshape(len(rows), -1)
 
 
 def output_error(difference: NDArray, moments: NDArray) -> float:

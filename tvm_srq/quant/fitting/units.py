@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from tvm_srq.graph.graph import PICTURE, Graph
-from tvm_srq.graph.network import GraphNetwork, Values
+from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
+from tvm_srq.quant.fitting.walk import Walk
 from tvm_srq.quant.training.finetune import random_patches
 from tvm_srq.spec import QuantSpec
 
@@ -77,34 +78,6 @@ def pieces(lifetimes: Lifetimes, convolutions: list[int], start: int, stop: int)
         return []
     divided = [pieces(lifetimes, convolutions, *part) if count > 1 else [] for part, count in zip(parts, counts, strict=True)]
     return sorted([*cuts, *(position for part in divided for position in part)])
-
-
-class Walk:
-    """A network run unit by unit over several batches.
-
-    Attributes:
-        values: by batch, what the nodes from ``position`` on read.
-    """
-
-    def __init__(self, network: GraphNetwork, batches: list[Tensor]):
-        self.network, self.position = network, 0
-        self.values: list[Values] = [{PICTURE: batch} for batch in batches]
-
-    def outputs(self, values: Values, stop: int) -> list[Tensor]:
-        """What nodes from ``position`` to ``stop`` make for those behind them."""
-        return self.made(self.network.advance(values, self.position, stop), stop)
-
-    def made(self, values: Values, stop: int) -> list[Tensor]:
-        names = [node.name for node in self.network.graph.nodes[self.position : stop]]
-        return [values[name] for name in names if name in values]
-
-    @torch.no_grad()
-    def go_on(self, stop: int) -> list[list[Tensor]]:
-        """Move behind a unit; its outputs by batch."""
-        self.values = [self.network.advance(values, self.position, stop) for values in self.values]
-        outputs = [self.made(values, stop) for values in self.values]
-        self.position = stop
-        return outputs
 
 
 def rounding_network(network: GraphNetwork, spec: QuantSpec) -> GraphNetwork:

@@ -104,7 +104,8 @@ def choose_precisions(network: GraphNetwork, folder: str | Path, settings: Setti
     for choice, precision in CHOICES.items():
         # learning the rounding of a whole network says little of single layers, and takes minutes
         rounding = "feedback" if settings.rounding == "learned" else settings.rounding
-        everywhere = replace(settings, rounding=rounding, precisions={name: astuple(precision) for name in pixels})
+        precisions = {name: astuple(precision) for name in pixels}
+        everywhere = replace(settings, rounding=rounding, compensation=False, precisions=precisions)
         for error in layer_errors(network, quantize_network(network, folder, everywhere, statistics), batches):
             convolution = network.convolution(error.name)
             errors.setdefault(error.name, {})[choice] = error.both

@@ -29,6 +29,8 @@ class Settings:
         zero_points: per-channel zero points for codes of 6 bits and more (where channels are equalized).
         rounding: of weights: "feedback" lets errors cancel in the output (quant.fitting.rounding), "learned" goes on from
             there unit by unit (quant.fitting.units; integer grids only), or "nearest".
+        widening: whether layers that narrow codes would visibly harm are held wider (quant.policy.sensitive).
+        compensation: whether weights are fitted once more to the codes that they are given (quant.fitting.compensate).
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
             exact Winograd takes, weights and activations of 6 bits. That runs as fast as 4 bits.
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
@@ -49,6 +51,8 @@ class Settings:
     equalize: bool = True
     zero_points: bool = True
     rounding: str = "feedback"
+    widening: bool = True
+    compensation: bool = True
     upsamplers: str = "edge"
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
@@ -81,6 +85,14 @@ class Settings:
     @property
     def equalizes(self) -> bool:
         return self.equalize and self.quantizer == "dual-region" and self.grid == "aligned"
+
+    @property
+    def widens(self) -> bool:
+        return self.widening and self.equalizes
+
+    @property
+    def compensates(self) -> bool:
+        return self.compensation and self.equalizes and self.rounding == "feedback"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,73 @@
+"""Layers that 4 bits would visibly harm: which they are is measured, and they are held wider, as far as that stays cheap.
+
+The paper's policy keeps head, upsampler and last convolution at 8 bits, for they are sensitive in its three networks. In others
+further layers are: convolutions of one pixel that join a block's branches, or those behind the last block. The float
+network is run with one layer quantized at a time; where all errors together would be visible, layers of most error for their
+work become wider. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 4; others 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple
+
+from torch import Tensor
+
+from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.policy.edges import input_pixels
+from tvm_srq.quant.policy.policy import Policy
+from tvm_srq.quant.policy.settings import IN_RANGE, Precision
+from tvm_srq.quant.reports.sensitivity import LayerError, layer_errors
+from tvm_srq.spec import QuantSpec
+
+VISIBLE = 10.0  # squared grey levels, summed over layers: 38 dB
+MOST_WORK = 0.4  # of the network's multiplications, in layers held wider
+WIDE = Precision(8, 127, 8, None)
+NARROW_BITS = 6  # layers of so many bits and more are not looked at
+
+
+def widths_for_sensitive(network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor]) -> dict[str, tuple]:
+    """The layers to hold wider, as ``Settings.precisions`` has them.
+
+    Args:
+        spec: under ``policy``.
+        batches: (1, C, H, W) network inputs to measure on.
+    """
+    narrow = [name for name in spec.layers if may_be_wider(policy, name)]
+    if not narrow:
+        return {}
+    errors = [error for error in layer_errors(network, spec, batches) if error.name in narrow]
+    return {name: astuple(wider(policy, name)) for name in most_harmful(errors, work_of(network.graph))}
+
+
+def may_be_wider(policy: Policy, name: str) -> bool:
+    """Layers whose widths are said one by one are left as they are."""
+    settings, precision = policy.settings, policy.precision(name)
+    said = name in settings.table or name in settings.precisions
+    return not said and min(precision.activation_bits, precision.weight_bits) < NARROW_BITS
+
+
+def wider(policy: Policy, name: str) -> Precision:
+    return IN_RANGE if policy.precision(name).winograd else WIDE
+
+
+def work_of(graph: Graph) -> dict[str, float]:
+    """By convolution, its share of the network's multiplications."""
+    pixels = input_pixels(graph)
+    work = {node.name: graph.parameters[node.parameters["weight"]].size * pixels[node.name] for node in graph.convolutions()}
+    return {name: multiplications / sum(work.values()) for name, multiplications in work.items()}
+
+
+def most_harmful(errors: Iterable[LayerError], work: dict[str, float]) -> list[str]:
+    """Layers of most error for their work, until what the others do is no longer visible or the work is too much."""
+    waiting = sorted(errors, key=lambda error: error.both / work[error.name], reverse=True)
+    left, done, found = sum(error.both for error in waiting), 0.0, []
+    for error in waiting:
+        if left <= VISIBLE:
+            break
+        if done + work[error.name] <= MOST_WORK:
+            found.append(error.name)
+            done += work[error.name]
+            left -= error.both
+    return found
