@@ -84,7 +84,8 @@ class Tables:
     def quantize(self, checkpoint: Path, path: Path, method: str, bits: int, seed: int) -> None:
         network, row = load_network(checkpoint), METHODS[method]
         folder = self.data / "datasets/calibration/BSDS500train100/LR_bicubic" / f"X{network.scale}"
-        settings = {**row.overrides, "seed": seed} | ({"weight_bits": bits, "activation_bits": bits} if row.bits is None else {})
+        settings = {"widening": False, **row.overrides, "seed": seed}  # a table is of one width
+        settings |= {"weight_bits": bits, "activation_bits": bits} if row.bits is None else {}
         preset, progress = PRESETS[row.preset], Progress(f"{path}.resume")
         if isinstance(preset.schedule, PaperSchedule):
             schedule = replace(preset.schedule, patch=self.paper_patch, **row.schedule)

@@ -18,6 +18,10 @@ OVERRIDES = (
     ("finetune-steps", int, "optimizer steps instead of the preset's"),
     ("seed", int, "of every random choice"),
 )
+SWITCHES = {
+    "widening": "hold no layer wider than told, not even those that narrow codes would visibly harm",
+    "compensation": "do not fit weights once more to the codes that they are given",
+}
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -29,6 +33,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     for flag, kind, what in OVERRIDES:
         command.add_argument(f"--{flag}", type=kind, help=what)
     command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
+    for name, what in SWITCHES.items():
+        command.add_argument(f"--no-{name}", dest=name, action="store_false", default=None, help=what)
     command.add_argument("-o", "--output", required=True, metavar="NET.srq")
     command.epilog = (
         "Finetuning that was ended goes on when the same command is given again. Calibration statistics are cached in ~/.cache; "
@@ -40,6 +46,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    names = ["equalize", *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
+    names = ["equalize", *SWITCHES, *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
     given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
     api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, parsed.scale, parsed.table, **given)

@@ -25,7 +25,8 @@ from tvm_srq.quant.training.trainable import GRIDS, TrainableConvolution, traina
 from tvm_srq.spec import GridQuantizer, QuantSpec
 
 SCHEDULE = Schedule(steps=12, batch=2, patch=16, pool=8, average=0.5, checks=4)
-WIDTHS = {"W4A4": Settings(4, 4), "W8A8": Settings(8, 8), "plain": Settings(8, 8, equalize=False)}
+NARROW = Settings(4, 4, widening=False, compensation=False)  # as fitted at first, so that training has something to gain
+WIDTHS = {"W4A4": NARROW, "W8A8": Settings(8, 8), "plain": Settings(8, 8, equalize=False)}
 
 
 def dense_graph() -> Graph:

@@ -1,0 +1,86 @@
+"""Layers are held wider by their measured harm for their work, and only as far as it takes."""
+
+from dataclasses import replace
+
+import pytest
+from small_network import small_network, small_pictures
+
+from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.fitting.calibrate import quantize_network
+from tvm_srq.quant.policy import sensitive
+from tvm_srq.quant.policy.policy import Policy
+from tvm_srq.quant.policy.sensitive import MOST_WORK, VISIBLE, most_harmful, wider, work_of
+from tvm_srq.quant.policy.settings import IN_RANGE, Settings
+from tvm_srq.quant.reports.sensitivity import LayerError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return small_pictures(tmp_path)
+
+
+def errors(**both: float) -> list[LayerError]:
+    return [LayerError(name, 0.0, 0.0, value) for name, value in both.items()]
+
+
+def test_nothing_is_wider_where_nothing_would_be_visible():
+    assert most_harmful(errors(a=VISIBLE / 2, b=VISIBLE / 2), {"a": 0.1, "b": 0.1}) == []
+
+
+def test_most_error_for_the_work_comes_first_and_no_more_than_it_takes():
+    work = {"a": 0.2, "b": 0.02, "c": 0.2}
+    assert most_harmful(errors(a=VISIBLE, b=VISIBLE, c=VISIBLE / 2), work) == ["b", "a"]
+
+
+def test_the_work_of_wide_layers_is_limited():
+    work = {"a": MOST_WORK - 0.1, "b": 0.2, "c": 0.1}
+    found = most_harmful(errors(a=10 * VISIBLE, b=5 * VISIBLE, c=2 * VISIBLE), work)
+    assert found == ["a", "c"]
+
+
+def test_work_is_shared_by_multiplications():
+    graph = small_network().graph
+    work = work_of(graph)
+    assert sum(work.values()) == pytest.approx(1)
+    assert set(work) == {node.name for node in graph.convolutions()}
+
+
+def harmed(network: GraphNetwork) -> GraphNetwork:
+    """The network with a gain behind it that makes every error visible."""
+    graph = network.graph
+    picture = replace(graph.picture, output_range=tuple(end / 1000 for end in graph.picture.output_range))
+    return GraphNetwork(replace(graph, picture=picture))
+
+
+def test_sensitive_layers_are_held_wider_unless_told_otherwise(folder):
+    network = harmed(small_network())
+    narrow = quantize_network(network, folder, Settings(widening=False, compensation=False))
+    spec = quantize_network(network, folder, Settings(compensation=False))
+    widened = spec.metadata["precisions"]
+    assert widened and narrow.metadata["precisions"] == {}
+    policy = Policy(network.graph, Settings())
+    for name, layer in spec.layers.items():
+        expected = wider(policy, name) if name in widened else policy.precision(name)
+        assert (layer.weight_bits, layer.weight_limit) == (expected.weight_bits, expected.weight_magnitude)
+    work = work_of(network.graph)
+    assert sum(work[name] for name in widened) <= MOST_WORK
+
+
+def test_3x3_kernels_stay_where_winograd_takes_them(folder):
+    network = small_network()
+    policy = Policy(network.graph, Settings())
+    body = [node.name for node in network.graph.convolutions() if node.name not in policy.edges]
+    assert all(wider(policy, name) == IN_RANGE for name in body if network.convolution(name).kernel_size == (3, 3))
+
+
+def test_wide_codes_are_not_measured(folder, monkeypatch):
+    monkeypatch.setattr(sensitive, "layer_errors", lambda *_: pytest.fail("measured for nothing"))
+    quantize_network(small_network(), folder, Settings(8, 8, compensation=False))
+
+
+def test_layers_that_are_spoken_of_stay(folder):
+    network = harmed(small_network())
+    body = next(node.name for node in network.graph.convolutions() if node.name not in Policy(network.graph, Settings()).edges)
+    settings = Settings(compensation=False, precisions={body: (4, 7, 4, 31)})
+    spec = quantize_network(network, folder, settings)
+    assert spec.layers[body].weight_bits == 4
