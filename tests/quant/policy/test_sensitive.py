@@ -11,7 +11,6 @@ from tvm_srq.quant.policy import sensitive
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.sensitive import MOST_WORK, VISIBLE, most_harmful, wider, work_of
 from tvm_srq.quant.policy.settings import IN_RANGE, Settings
-from tvm_srq.quant.reports.sensitivity import LayerError
 
 
 @pytest.fixture
@@ -19,22 +18,18 @@ def folder(tmp_path):
     return small_pictures(tmp_path)
 
 
-def errors(**both: float) -> list[LayerError]:
-    return [LayerError(name, 0.0, 0.0, value) for name, value in both.items()]
-
-
 def test_nothing_is_wider_where_nothing_would_be_visible():
-    assert most_harmful(errors(a=VISIBLE / 2, b=VISIBLE / 2), {"a": 0.1, "b": 0.1}) == []
+    assert most_harmful({"a": VISIBLE / 2, "b": VISIBLE / 2}, {"a": 0.1, "b": 0.1}) == []
 
 
 def test_most_error_for_the_work_comes_first_and_no_more_than_it_takes():
     work = {"a": 0.2, "b": 0.02, "c": 0.2}
-    assert most_harmful(errors(a=VISIBLE, b=VISIBLE, c=VISIBLE / 2), work) == ["b", "a"]
+    assert most_harmful({"a": VISIBLE, "b": VISIBLE, "c": VISIBLE / 2}, work) == ["b", "a"]
 
 
 def test_the_work_of_wide_layers_is_limited():
     work = {"a": MOST_WORK - 0.1, "b": 0.2, "c": 0.1}
-    found = most_harmful(errors(a=10 * VISIBLE, b=5 * VISIBLE, c=2 * VISIBLE), work)
+    found = most_harmful({"a": 10 * VISIBLE, "b": 5 * VISIBLE, "c": 2 * VISIBLE}, work)
     assert found == ["a", "c"]
 
 
@@ -74,7 +69,7 @@ def test_3x3_kernels_stay_where_winograd_takes_them(folder):
 
 
 def test_wide_codes_are_not_measured(folder, monkeypatch):
-    monkeypatch.setattr(sensitive, "layer_errors", lambda *_: pytest.fail("measured for nothing"))
+    monkeypatch.setattr(sensitive, "measure_layers", lambda *_: pytest.fail("measured for nothing"))
     quantize_network(small_network(), folder, Settings(8, 8, compensation=False))
 
 

@@ -8,8 +8,8 @@ work become wider. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import astuple
+from collections.abc import Mapping
+from dataclasses import astuple, replace
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import IN_RANGE, Precision
-from tvm_srq.quant.reports.sensitivity import LayerError, layer_errors
+from tvm_srq.quant.reports.sensitivity import BOTH, measure_layers
 from tvm_srq.spec import QuantSpec
 
 VISIBLE = 10.0  # squared grey levels, summed over layers: 38 dB
@@ -37,7 +37,8 @@ def widths_for_sensitive(network: GraphNetwork, spec: QuantSpec, policy: Policy,
     narrow = [name for name in spec.layers if may_be_wider(policy, name)]
     if not narrow:
         return {}
-    errors = [error for error in layer_errors(network, spec, batches) if error.name in narrow]
+    measured = measure_layers(network, replace(spec, layers={name: spec.layers[name] for name in narrow}), batches, (BOTH,))
+    errors = {name: error for name, (error,) in measured.items()}
     return {name: astuple(wider(policy, name)) for name in most_harmful(errors, work_of(network.graph))}
 
 
@@ -59,15 +60,14 @@ def work_of(graph: Graph) -> dict[str, float]:
     return {name: multiplications / sum(work.values()) for name, multiplications in work.items()}
 
 
-def most_harmful(errors: Iterable[LayerError], work: dict[str, float]) -> list[str]:
+def most_harmful(errors: Mapping[str, float], work: Mapping[str, float]) -> list[str]:
     """Layers of most error for their work, until what the others do is no longer visible or the work is too much."""
-    waiting = sorted(errors, key=lambda error: error.both / work[error.name], reverse=True)
-    left, done, found = sum(error.both for error in waiting), 0.0, []
-    for error in waiting:
+    left, done, found = sum(errors.values()), 0.0, []
+    for name in sorted(errors, key=lambda name: errors[name] / work[name], reverse=True):
         if left <= VISIBLE:
             break
-        if done + work[error.name] <= MOST_WORK:
-            found.append(error.name)
-            done += work[error.name]
-            left -= error.both
+        if done + work[name] <= MOST_WORK:
+            found.append(name)
+            done += work[name]
+            left -= errors[name]
     return found

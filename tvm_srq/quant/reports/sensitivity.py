@@ -6,7 +6,7 @@ Distances of single layers nearly add up to the whole network's, so they say whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,27 +54,42 @@ def quantized_layer(convolution: nn.Conv2d, layer: LayerSpec, inputs: bool = Tru
             hook.remove()
 
 
-@torch.no_grad()
+INPUT, WEIGHT, BOTH = (True, False), (False, True), (True, True)
+
+
 def layer_errors(network: GraphNetwork, spec: QuantSpec, batches: list[Tensor]) -> list[LayerError]:
     """Errors of every layer, in execution order.
 
     Args:
         batches: (1, 3, H, W) network inputs.
     """
+    measured = measure_layers(network, spec, batches, (INPUT, WEIGHT, BOTH))
+    return [LayerError(name, *errors) for name, errors in measured.items()]
+
+
+@torch.no_grad()
+def measure_layers(
+    network: GraphNetwork, spec: QuantSpec, batches: list[Tensor], variants: Sequence[tuple[bool, bool]]
+) -> dict[str, list[float]]:
+    """By layer, in execution order, its errors as in :class:`LayerError`, one for each variant.
+
+    Args:
+        variants: whether inputs and weights are quantized.
+    """
     graph, targets = network.graph, [network(batch) for batch in batches]
     position_of = {node.name: position for position, node in enumerate(graph.nodes)}
     states: list[Values] = [{PICTURE: batch} for batch in batches]
     position, grey = 0, graph.picture.grey_level
-    result = []
+    result = {}
     for name, layer in tqdm(spec.layers.items(), "measuring layers", disable=None):
         convolution = network.convolution(name)
         states = [network.advance(values, position, position_of[name]) for values in states]
         position = position_of[name]
         errors = []
-        for inputs, weights in ((True, False), (False, True), (True, True)):
+        for inputs, weights in variants:
             with quantized_layer(convolution, layer, inputs, weights):
                 outputs = [network.finish(values, position) for values in states]
             distances = [float((((a - b) / grey) ** 2).mean()) for a, b in zip(outputs, targets, strict=True)]
             errors.append(float(np.mean(distances)))
-        result.append(LayerError(name, *errors))
+        result[name] = errors
     return result
