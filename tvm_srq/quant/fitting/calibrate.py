@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,14 +61,15 @@ def quantize_network(
     graph = network.graph
     require_integers(graph, settings)
     statistics = statistics or statistics_for(network, folder, settings)
-    spec = fitted(network, folder, settings, statistics)
+    known: dict[Hashable, dict[str, LayerSpec]] = {}
+    spec = fitted(network, folder, settings, statistics, known)
     if settings.widens:
         crops = held_out_crops(graph, folder, settings)[::2]
         widened = widths_for_sensitive(network, spec, Policy(graph, settings), crops)
         if widened:
             report_widened(graph, widened)
             settings = replace(settings, precisions={**settings.precisions, **widened})
-            spec = fitted(network, folder, settings, statistics)
+            spec = fitted(network, folder, settings, statistics, known)
     if settings.rounding == "learned":
         return rounding_learned(network, spec, folder, settings)
     return errors_compensated(network, spec, folder, settings) if settings.compensates else spec
@@ -83,8 +84,15 @@ def report_widened(graph: Graph, widened: Mapping[str, tuple]) -> None:
     )  # fmt: skip
 
 
-def fitted(network: GraphNetwork, folder: str | Path, settings: Settings, statistics: Statistics) -> QuantSpec:
-    """Values' codes and layers' weights, each on its own."""
+def fitted(
+    network: GraphNetwork, folder: str | Path, settings: Settings, statistics: Statistics,
+    known: dict[Hashable, dict[str, LayerSpec]],
+) -> QuantSpec:  # fmt: skip
+    """Values' codes and layers' weights, each on its own.
+
+    Args:
+        known: layers by what decides them: those that are there are taken, others are added.
+    """
     graph = network.graph
     policy = Policy(graph, settings)
     layers: dict[str, LayerSpec] = {}
@@ -92,13 +100,18 @@ def fitted(network: GraphNetwork, folder: str | Path, settings: Settings, statis
         chooser = OutputChooser(network, held_out_crops(graph, folder, settings))
         fitter = ValueFitter(graph, policy, statistics.values, chooser)
         for group in tqdm(coded_values(graph, policy.kind), "fitting", disable=None):
-            layers |= quantize_readers(graph, policy, statistics, group, fitter.fit(group))
+            deciding = group.values, *((name, policy.precision(name)) for name in group.readers)
+            if deciding not in known:
+                found = quantize_readers(graph, policy, statistics, group, fitter.fit(group))
+                known[deciding] = {name: rounded(graph, statistics, name, layer) for name, layer in found.items()}
+            layers |= known[deciding]
     else:
-        layers = fit_plainly(graph, policy, statistics.values)
+        found = fit_plainly(graph, policy, statistics.values)
+        layers = {name: rounded(graph, statistics, name, layer) for name, layer in found.items()}
     for node in graph.convolutions():
         if reads_pixels(graph, node):
-            layers[node.name] = read_pixels(graph, policy, node.name)
-    layers = {node.name: rounded(graph, statistics, node.name, layers[node.name]) for node in graph.convolutions()}
+            layers[node.name] = rounded(graph, statistics, node.name, read_pixels(graph, policy, node.name))
+    layers = {node.name: layers[node.name] for node in graph.convolutions()}
     streams = stream_steps(graph, statistics.largest)
     metadata = {"tvm_srq": __version__, **settings.__dict__, "calibration_pictures": len(list_pictures(folder))}
     return QuantSpec(graph, layers, streams, function_tables(graph, streams), metadata)
