@@ -64,7 +64,7 @@ def quantize_network(
     known: dict[Hashable, dict[str, LayerSpec]] = {}
     spec = fitted(network, folder, settings, statistics, known)
     if settings.widens:
-        crops = held_out_crops(graph, folder, settings)[::2]
+        crops = held_out_crops(graph, folder, settings)[::4]
         widened = widths_for_sensitive(network, spec, Policy(graph, settings), crops)
         if widened:
             report_widened(graph, widened)

@@ -9,17 +9,19 @@ LARGE = 1024  # side of a picture whose border hardly counts
 
 
 def edge_layers(graph: Graph) -> frozenset[str]:
-    """Names of the convolutions that read the picture, make it, raise the resolution, or see other sizes than the picture's.
+    """Names of the convolutions that read the picture, make it, raise the resolution, or see other sizes than the body's.
 
-    Those before a pixel shuffle raise the resolution, and what reads an enlarged map works at it already. Maps smaller than the
-    picture belong to attention, whose every value reaches many pixels.
+    The body is as large as what the picture's readers see: the picture, or its pixels side by side. Those before a pixel shuffle
+    raise the resolution, and what reads an enlarged map works at it already. Smaller maps belong to attention, whose every value
+    reaches many pixels.
     """
     shuffled, last = sources_of(graph, {"pixel_shuffle"}), made_by(graph, graph.output)
-    own = graph.extents[PICTURE]
+    first = {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
+    own = {graph.extents[node.inputs[0]] for node in graph.convolutions() if node.name in first} or {graph.extents[PICTURE]}
     return frozenset(
         node.name
         for node in graph.convolutions()
-        if reads_picture(graph, node.inputs[0]) or node.name in shuffled | last or graph.extents[node.inputs[0]] != own
+        if node.name in first | shuffled | last or graph.extents[node.inputs[0]] not in own
     )
 
 
