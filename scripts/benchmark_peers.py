@@ -41,6 +41,7 @@ from tvm_srq.networks import load_graph
 DEFAULT_OURS = tuple(NAMED)
 CALIBRATION = Path("datasets") / "calibration" / "SunHays80" / "LR_bicubic" / "X4"
 BUILD_TIMEOUT = 1800.0
+ISA_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # what PyTorch and OpenVINO may use of the processor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,6 +132,9 @@ def prepare_task(parsed: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "rounds": parsed.rounds, "processor": processor(), "python": platform.python_version(),
         "calibration": f"{len(pictures)} pictures of {Path(source).name if source else 'scikit-image'}",
     }  # fmt: skip
+    limited = next((os.environ[name] for name in ISA_LIMITS if os.environ.get(name)), None)
+    if limited:
+        context["oneDNN limited to"] = limited
     return Task(checkpoint, pictures, parsed.cache, *parsed.size, scale, parsed.threads), context
 
 
