@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--calibration", metavar="DIR", help="low-resolution pictures for everyone who quantizes")
     result.add_argument("--cache", type=Path, default=Path(".cache") / "peers", help="folder for built models")
     result.add_argument("--json", metavar="FILE")
-    result.set_defaults(threads=1, rounds=1)
+    result.set_defaults(threads=1, rounds=1, scale=None)
     return result
 
 
@@ -133,7 +133,7 @@ def measure(
     run, output = program
     tqdm.write(f"counting {name} on {processor}", file=sys.stderr)
     counts = count_frame(lambda emulator, frames: run(emulator, processor, frames))
-    expected = GraphRunner(load_graph(task.checkpoint))(picture)
+    expected = GraphRunner(load_graph(task.checkpoint, task.scale))(picture)
     return Row(processor, name, counts, psnr_y(output(), expected, task.scale))
 
 

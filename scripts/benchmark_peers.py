@@ -3,6 +3,7 @@
     python scripts/benchmark_peers.py --json peers.json              # every peer that is installed (pip install '.[peers]')
     python scripts/benchmark_peers.py --peers torch --ours W4A4      # torch alone: needs nothing beyond tvm_srq itself
     python scripts/benchmark_peers.py --network edsr.pt --size 180x320 --ours W4A4 --ours mine=net.tar
+    python scripts/benchmark_peers.py --network carn_m.pth --scale 4 # any network that tvm-srq loads: ONNX files, .pt2 too
 
 Everyone takes a (H, W, 3) uint8 picture and gives one back; pre- and postprocessing count. Each runtime lives in a process of
 its own, and one picture of each is run in turn, round after round, so that a busy machine slows all alike. Times are CPU time
@@ -40,6 +41,7 @@ from tvm_srq.networks import load_graph
 DEFAULT_OURS = tuple(NAMED)
 CALIBRATION = Path("datasets") / "calibration" / "SunHays80" / "LR_bicubic" / "X4"
 BUILD_TIMEOUT = 1800.0
+ISA_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # what PyTorch and OpenVINO may use of the processor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--network", default="edsr-baseline-x4", help="edsr-baseline-x4 (default) or a checkpoint")
+    result.add_argument("--network", default="edsr-baseline-x4", help="edsr-baseline-x4 (default), a checkpoint, .onnx or .pt2")
+    result.add_argument("--scale", type=positive, help="which one, of a checkpoint that serves several")
     result.add_argument(
         "--ours", action="append", metavar="RECIPE",
         help=f"{', '.join(NAMED)}, NAME=FILE.tar or NAME:setting=value,...; may be repeated (default: {', '.join(DEFAULT_OURS)})",
@@ -119,22 +122,25 @@ def prepare_task(parsed: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     """What all peers are given, and what a reader of the figures must know."""
     parsed.cache.mkdir(parents=True, exist_ok=True)
     data = os.environ.get("TVM_SRQ_DATA")
-    checkpoint, origin = prepare_checkpoint(parsed.network, data, parsed.cache)
+    checkpoint, origin = prepare_checkpoint(parsed.network, data, parsed.cache, parsed.scale)
     default = Path(data) / CALIBRATION if data else None
     source = parsed.calibration or (str(default) if default and default.is_dir() else None)
     pictures = calibration_pictures(source, parsed.cache)
-    scale = load_graph(checkpoint).scale
+    scale = load_graph(checkpoint, parsed.scale).scale
     context = {
         "network": origin, "size": "x".join(map(str, parsed.size)), "scale": scale, "threads": parsed.threads,
         "rounds": parsed.rounds, "processor": processor(), "python": platform.python_version(),
         "calibration": f"{len(pictures)} pictures of {Path(source).name if source else 'scikit-image'}",
     }  # fmt: skip
+    limited = next((os.environ[name] for name in ISA_LIMITS if os.environ.get(name)), None)
+    if limited:
+        context["oneDNN limited to"] = limited
     return Task(checkpoint, pictures, parsed.cache, *parsed.size, scale, parsed.threads), context
 
 
 def measure(peers: list[Peer], task: Task, picture: NDArray[np.uint8], rounds: int) -> list[Row]:
     """Build one after the other, then run them in turn, in a new order every round."""
-    expected = GraphRunner(load_graph(task.checkpoint))(picture)
+    expected = GraphRunner(load_graph(task.checkpoint, task.scale))(picture)
     rows, workers = {}, {}
     try:
         for peer in tqdm(peers, "building", disable=None):

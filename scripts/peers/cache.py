@@ -8,7 +8,11 @@ from pathlib import Path
 
 from peers.task import Task
 
-DEPLOYED = "networks.py"  # changes what every peer is given
+REPOSITORY = Path(__file__).parents[2]
+PEERS = ("networks.py", "folding.py", "float_module.py", "convolutions.py")
+NETWORKS = ("graph", "operators", "models", "networks.py")
+DEPLOYED = [*(Path(__file__).with_name(name) for name in PEERS), *(REPOSITORY / "tvm_srq" / name for name in NETWORKS)]
+"""Code that changes what every peer is given."""
 
 
 def digest_files(*paths: Path) -> str:
@@ -25,11 +29,11 @@ def cached_folder(
 ) -> Path:
     """The folder that ``make(folder)`` filled, now or in an earlier run with the same content; never half-filled.
 
-    The content is the network's weights, ``parts`` (versions, settings), the calibration pictures if ``calibrated``, and the
-    code: the file that defines ``make`` and files of this package named in ``sources``.
+    The content is the network's weights and scale, ``parts`` (versions, settings), the calibration pictures if ``calibrated``,
+    and the code: the file that defines ``make`` and files of this package named in ``sources``.
     """
-    code = [Path(make.__code__.co_filename), *(Path(__file__).with_name(file) for file in (DEPLOYED, *sources))]
-    content = (digest_files(task.checkpoint, *(task.calibration if calibrated else ()), *code), *parts)
+    code = [Path(make.__code__.co_filename), *DEPLOYED, *(Path(__file__).with_name(file) for file in sources)]
+    content = (digest_files(task.checkpoint, *(task.calibration if calibrated else ()), *code), f"scale {task.scale}", *parts)
     folder = task.cache / f"{name}-{hashlib.sha256(chr(0).join(content).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=task.cache))

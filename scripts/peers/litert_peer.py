@@ -18,10 +18,10 @@ WRITER = ("tflite_writer.py",)
 
 def float_model(task: Task, height: int, width: int) -> Path:
     def make(folder: Path) -> None:
-        from peers.networks import PixelNetwork, deployed
+        from peers.networks import deployed
         from peers.tflite_writer import write_tflite
 
-        (folder / MODEL).write_bytes(write_tflite(PixelNetwork(deployed(task.checkpoint)), height, width))
+        (folder / MODEL).write_bytes(write_tflite(deployed(task), height, width))
 
     return cached_folder(task, "litert", make, f"{height}x{width}", sources=WRITER) / MODEL
 

@@ -25,9 +25,9 @@ def float_model(task: Task) -> Path:
         import pnnx
         import torch
 
-        from peers.networks import PixelNetwork, deployed
+        from peers.networks import deployed
 
-        module = PixelNetwork(deployed(task.checkpoint)).eval()
+        module = deployed(task).eval()
         example = torch.zeros(1, 3, *CALIBRATION_SIZE)
         torch.jit.trace(module, example).save(str(folder / "model.pt"))
         program = Path(pnnx.__file__).parent / "pnnx"

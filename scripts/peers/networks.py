@@ -5,17 +5,19 @@ scale 2, its weights are used where their shapes fit, in a way that keeps activa
 seeded random initialization.
 """
 
-import copy
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, fx, nn
-from torch.fx.experimental.optimization import fuse
 
-from tvm_srq.models.base import Network, to_picture
-from tvm_srq.models.edsr import EDSR, MeanShift
-from tvm_srq.models.load import load_checkpoint, read_state_dict
+from peers.float_module import float_module
+from peers.folding import between_pixels
+from peers.task import Task
+from tvm_srq.errors import UserError
+from tvm_srq.models.edsr import EDSR
+from tvm_srq.models.load import read_state_dict
+from tvm_srq.networks import load_graph
 
 BASELINE = "edsr-baseline-x4"
 BLOCKS, FEATURES, SCALE, SEED = 16, 64, 4, 0
@@ -28,15 +30,20 @@ ORIGINS = {
 NOISE = 0.02  # of the seeded part of the second upsampler, relative to an interpolation weight of 1
 
 
-def prepare_checkpoint(name: str, data: str | None, folder: Path) -> tuple[Path, str]:
-    """The checkpoint of a network by name or path, and a sentence on where its weights are from.
+def prepare_checkpoint(name: str, data: str | None, folder: Path, scale: int | None = None) -> tuple[Path, str]:
+    """The file of a network by name or path, and a sentence on where its weights are from.
+
+    Args:
+        scale: which one, of a checkpoint that serves several.
 
     Raises:
-        UserError: ``name`` is a path that is no checkpoint of a known network.
+        UserError: ``name`` is a path of no network that load_graph reads, or of one for grey pictures.
     """
     if name != BASELINE:
-        network = load_checkpoint(name)
-        return Path(name), f"{network.family} {network.config} from {Path(name).name}"
+        graph = load_graph(name, scale)
+        if graph.picture.channels != 3:
+            raise UserError(f"{name} is of a network for grey pictures; give one for RGB pictures")
+        return Path(name), f"{graph.description} from {Path(name).name}"
     donor = Path(data) / DONOR if data else None
     trained = donor is not None and donor.is_file()
     network = baseline_from_donor(read_state_dict(donor)) if donor is not None and trained else baseline_from_seed()
@@ -88,85 +95,18 @@ def bilinear_upsampler(features: int) -> Tensor:
     return weight
 
 
-class Offset(nn.Module):
-    """Adds a colour: what a mean shift is, without the 1x1 convolution it is stored as."""
-
-    def __init__(self, colour: Tensor):
-        super().__init__()
-        self.register_buffer("colour", colour.detach().clone().reshape(1, 3, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.colour
-
-
-def deployed(checkpoint: Path) -> Network:
-    """The network in its best form for float32 runtimes: batch norms, the last mean shift and ranges folded into convolutions."""
-    network = copy.deepcopy(load_checkpoint(checkpoint))
-    if isinstance(network, EDSR):
-        network.sub_mean = shift_as_offset(network.sub_mean)
-        last, shift = network.tail[-1], network.add_mean
-        with torch.no_grad():
-            last.bias += shift.bias
-        network.add_mean = nn.Identity()
-    fused = fuse(network.eval())
-    fused.pixel_range, fused.output_range, fused.scale = network.pixel_range, network.output_range, network.scale
-    return fold_ranges(fused).requires_grad_(False)
-
-
-@torch.no_grad()
-def fold_ranges(network: fx.GraphModule) -> fx.GraphModule:
-    """Scale the first and last convolutions so that pixels are 0..255 at both ends, where they are the ends."""
-    first = next(node for node in network.graph.nodes if node.op == "placeholder")
-    readers = [end_convolution(network, user) for user in first.users]
-    if all(reader is not None for reader in readers):
-        for reader in readers:
-            reader.weight *= network.pixel_range / 255.0
-        network.pixel_range = 255.0
-    last = end_convolution(network, next(node for node in network.graph.nodes if node.op == "output").args[0])
-    if last is not None and last.bias is not None:
-        black, white = network.output_range
-        gain = 255.0 / (white - black)
-        last.weight *= gain
-        last.bias.copy_(last.bias * gain - black * gain)
-        network.output_range = (0.0, 255.0)
-    return network
-
-
-def end_convolution(network: fx.GraphModule, node: fx.Node) -> nn.Conv2d | None:
-    module = network.get_submodule(node.target) if node.op == "call_module" else None
-    return module if isinstance(module, nn.Conv2d) else None
-
-
-def shift_as_offset(shift: MeanShift) -> Offset:
-    if not torch.equal(shift.weight[:, :, 0, 0], torch.eye(3)):
-        raise ValueError("the mean shift also scales")
-    return Offset(shift.bias)
-
-
-class PixelNetwork(nn.Module):
-    """(1, 3, H, W) float32 pixels 0..255 -> (1, 3, scale * H, scale * W) float32 pixels, neither rounded nor clamped."""
-
-    def __init__(self, network: Network):
-        super().__init__()
-        self.network = network
-        black, white = network.output_range
-        self.gain, self.output_gain = network.pixel_range / 255.0, 255.0 / (white - black)
-        self.offset = -black * self.output_gain
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        output = self.network(pixels if self.gain == 1.0 else pixels * self.gain)
-        return output if self.output_gain == 1.0 else output * self.output_gain + self.offset
+def deployed(task: Task) -> fx.GraphModule:
+    """The network in its best form for float32 runtimes: (1, 3, H, W) pixels 0..255 -> pixels, neither rounded nor clamped."""
+    return float_module(between_pixels(load_graph(task.checkpoint, task.scale)))
 
 
 class PictureNetwork(nn.Module):
     """(1, H, W, 3) uint8 -> (1, scale * H, scale * W, 3) uint8: the network with its pre- and postprocessing."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
 
     def forward(self, picture: Tensor) -> Tensor:
-        pixels = picture.permute(0, 3, 1, 2).float()
-        if self.network.pixel_range != 255.0:
-            pixels = pixels * (self.network.pixel_range / 255.0)
-        return to_picture(self.network(pixels), self.network.output_range).permute(0, 2, 3, 1)
+        output = self.network(picture.permute(0, 3, 1, 2).float())
+        return output.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

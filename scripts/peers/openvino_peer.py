@@ -22,7 +22,7 @@ def float_model(task: Task) -> Path:
 
         example = torch.zeros((1, 24, 32, 3), dtype=torch.uint8)
         shape = openvino.PartialShape([1, -1, -1, 3])
-        module = PictureNetwork(deployed(task.checkpoint)).eval()
+        module = PictureNetwork(deployed(task)).eval()
         converted = openvino.convert_model(module, example_input=example, input=(shape, openvino.Type.u8))
         openvino.save_model(converted, folder / MODEL, compress_to_fp16=False)
 

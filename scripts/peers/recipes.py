@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from peers.cache import cached_folder, digest_files
+from peers.cache import REPOSITORY, cached_folder, digest_files
 from peers.task import Peer, Task
 from tvm_srq import api
 from tvm_srq.errors import UserError
 
-REPOSITORY = Path(__file__).parents[2]
 DECIDING = ("quant", "models", "graph", "operators", "lowering", "networks.py", "spec.py", "spec_file.py", "winograd_range.py")
 QUANTIZING = [REPOSITORY / "tvm_srq" / name for name in (*DECIDING, "affine.py")]
 COMPILING = [REPOSITORY / name for name in ("tvm_srq", "relay_passes", "schedules")]
@@ -68,7 +67,7 @@ def build(recipe: Recipe, task: Task, target: str) -> Path:
     settings = repr(recipe.settings)
 
     def quantize(folder: Path) -> None:
-        api.quantize(task.checkpoint, task.calibration[0].parent, folder / "net.srq", **dict(recipe.settings))
+        api.quantize(task.checkpoint, task.calibration[0].parent, folder / "net.srq", scale=task.scale, **dict(recipe.settings))
 
     quantized = cached_folder(task, "ours-srq", quantize, settings, digest_files(*QUANTIZING), calibrated=True) / "net.srq"
 

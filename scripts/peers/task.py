@@ -38,7 +38,7 @@ class Task:
     """The same for all peers.
 
     Attributes:
-        checkpoint: float32 weights that tvm_srq.models.load_checkpoint reads.
+        checkpoint: the network's file, which tvm_srq.networks.load_graph reads with its scale.
         calibration: low-resolution pictures for peers that quantize, cut to one size.
         cache: folder where built models are kept by content.
         height, width: of the benchmark's picture.

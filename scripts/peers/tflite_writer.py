@@ -22,13 +22,13 @@ SAME = schema.Padding.SAME
 CODES, OPTIONS, FUSED = schema.BuiltinOperator, schema.BuiltinOptions, schema.ActivationFunctionType
 
 
-def write_tflite(network: nn.Module, height: int, width: int) -> bytes:
+def write_tflite(network: fx.GraphModule, height: int, width: int) -> bytes:
     """A network (1, 3, H, W) -> (1, 3, s * H, s * W) as a model (1, H, W, 3) -> (1, s * H, s * W, 3), both float32.
 
     Raises:
         PeerUnavailableError: the network has an operation this writer does not know.
     """
-    return Writer(fx.symbolic_trace(network), height, width).model()
+    return Writer(network, height, width).model()
 
 
 class Writer:
@@ -72,7 +72,7 @@ class Writer:
             return self.pixel_shuffle(node, module.upscale_factor, source)
         if isinstance(module, (nn.Identity, nn.Dropout)):
             return source
-        raise PeerUnavailableError(f"the LiteRT writer does not know {module or node.target}")
+        raise PeerUnavailableError(f"the LiteRT writer does not know {module or getattr(node.target, '__name__', node.target)}")
 
     def arithmetic(self, node: fx.Node, code: int, kind: int, options: Any) -> int:
         sources = [self.index[part] if isinstance(part, fx.Node) else self.scalar(node, part) for part in node.args]

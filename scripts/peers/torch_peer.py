@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from peers.networks import PictureNetwork, PixelNetwork, deployed
+from peers.networks import PictureNetwork, deployed
 from peers.task import Built, PeerUnavailableError, Task, Upscaler
 
 
@@ -26,7 +26,7 @@ def candidates(task: Task) -> dict[str, nn.Module]:
     """The network in both memory formats; which one is faster depends on the machine and PyTorch's build."""
     torch.set_num_threads(task.threads)
     torch.set_num_interop_threads(1)
-    plain, last = (PictureNetwork(deployed(task.checkpoint)).eval() for _ in range(2))
+    plain, last = (PictureNetwork(deployed(task)).eval() for _ in range(2))
     return {"channels first": plain, "channels last": last.to(memory_format=torch.channels_last)}  # type: ignore[call-overload]
 
 
@@ -74,12 +74,12 @@ def export_onnx(task: Task, path: Path) -> None:
     """The deployed network with its pre- and postprocessing as ONNX, any height and width."""
     sizes = {1: torch.export.Dim("height"), 2: torch.export.Dim("width")}
     example = torch.zeros((1, 24, 32, 3), dtype=torch.uint8)
-    write_onnx(PictureNetwork(deployed(task.checkpoint)), example, path, "picture", {"picture": sizes})
+    write_onnx(PictureNetwork(deployed(task)), example, path, "picture", {"picture": sizes})
 
 
 def export_planes(task: Task, path: Path, height: int, width: int) -> None:
     """The deployed network alone, (1, 3, H, W) float32 pixel values at both ends, as ONNX of one size."""
-    write_onnx(PixelNetwork(deployed(task.checkpoint)), torch.zeros((1, 3, height, width)), path, "pixels", None)
+    write_onnx(deployed(task), torch.zeros((1, 3, height, width)), path, "pixels", None)
 
 
 def write_onnx(module: nn.Module, example: Tensor, path: Path, name: str, shapes: dict | None) -> None:

@@ -61,6 +61,17 @@ def test_transposed_convolution(kernel, stride, padding, more, groups):
     torch.testing.assert_close(run(builder, picture), expected, rtol=0, atol=1e-4)
 
 
+def test_convolutions_may_be_called_as_anything_in_a_network_of_graphs():
+    builder = GraphBuilder(1)
+    builder.convolution("first", PICTURE, np.ones((1, 1, 1, 1), np.float32), None)
+    network = GraphNetwork(Graph(tuple(builder.nodes), builder.parameters, PictureFormat(1), 1))
+    source = PICTURE
+    for name in (name for name in dir(network) if not name.startswith("__") and "." not in name):
+        source = builder.convolution(name, source, np.ones((1, 1, 1, 1), np.float32), None)
+    picture = torch.rand(1, 1, 3, 4)
+    assert torch.equal(GraphNetwork(Graph(tuple(builder.nodes), builder.parameters, PictureFormat(1), 1))(picture), picture)
+
+
 def test_a_node_that_is_none_is_refused():
     builder = GraphBuilder()
     builder.add("concat", "joined", [PICTURE], {"axis": 2})

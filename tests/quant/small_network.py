@@ -1,12 +1,13 @@
 """A seeded small network and pictures: what tests of the quantizer run on."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import torch
 
 from tvm_srq.data.pictures import write_picture
-from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.graph import Graph, Node
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.models import families
 from tvm_srq.models.base import Network
@@ -38,6 +39,18 @@ def small_graph(name: str = "edsr", seed: int = 0) -> Graph:
 def small_network(name: str = "edsr", seed: int = 0) -> GraphNetwork:
     """The network of :func:`small_graph`, a new one each time."""
     return GraphNetwork(small_graph(name, seed))
+
+
+def with_batch_norm(graph: Graph, reader: str) -> Graph:
+    """The graph with factors and offsets of their own before a node, ``READER.norm``, as batch norms that stay nodes are."""
+    node, channels = graph.node(reader), graph.channels[reader]
+    name = f"{reader}.norm"
+    values = {"multiplier": np.linspace(0.9, 1.1, channels), "offset": np.linspace(-0.1, 0.1, channels)}
+    norm = Node(name, "affine", node.inputs, {}, {role: f"{name}.{role}" for role in values})
+    nodes = [*graph.nodes]
+    nodes[nodes.index(node) : nodes.index(node) + 1] = [norm, replace(node, inputs=(name,))]
+    parameters = {**graph.parameters, **{f"{name}.{role}": value for role, value in values.items()}}
+    return replace(graph, nodes=tuple(nodes), parameters=parameters)
 
 
 def small_pictures(folder, count: int = 4, side: int = 32):

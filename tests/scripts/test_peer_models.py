@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from real_networks import SCALES, each_file
 
 from peers.cache import cached_folder
 from peers.ncnn_model import quantize_layers, read_layers, write_layers
@@ -45,17 +46,26 @@ def test_the_deployed_form_gives_the_network_s_picture(default_checkpoint: Path)
 
 def test_the_deployed_form_folds_batch_norm_and_ranges(data: Path):
     checkpoint = data / "weights" / "srresnet_bn8_x4.pt"
-    network = deployed(checkpoint)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
-    assert (network.pixel_range, network.output_range) == (255.0, (0.0, 255.0))
+    kinds = {type(module) for module in deployed(task_of(checkpoint, 4)).modules() if not list(module.children())}
+    assert kinds == {torch.nn.Conv2d, torch.nn.PReLU, torch.nn.PixelShuffle}
     compare_with_deployed(checkpoint)
 
 
-def compare_with_deployed(checkpoint: Path) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
-    expected = GraphRunner(load_graph(checkpoint))(picture)
+@pytest.mark.slow
+@each_file
+def test_the_deployed_form_of_real_networks(file: str, data: Path):
+    compare_with_deployed(data / "weights" / file, SCALES[file])
+
+
+def task_of(network: Path, scale: int | None = None) -> Task:
+    return Task(network, (), Path(), 16, 21, scale or load_graph(network).scale, 1)
+
+
+def compare_with_deployed(checkpoint: Path, scale: int | None = None) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (16, 21, 3), np.uint8)
+    expected = GraphRunner(load_graph(checkpoint, scale))(picture)
     with torch.no_grad():
-        result = PictureNetwork(deployed(checkpoint))(torch.from_numpy(picture)[None])[0].numpy()
+        result = PictureNetwork(deployed(task_of(checkpoint, scale)))(torch.from_numpy(picture)[None])[0].numpy()
     assert np.abs(result.astype(int) - expected).max() <= 1  # float sums in another order may round otherwise
     assert (result != expected).mean() < 0.01
 

@@ -15,8 +15,12 @@ from tvm_srq.extent import Extent
 from tvm_srq.graph.graph import PICTURE, Graph, Node, PictureFormat
 from tvm_srq.operators import OPERATORS
 
-RESERVED = ("scale", "channels", "graph", "last_use", "advance", "run_node")
-"""Attributes of :class:`tvm_srq.graph.network.GraphNetwork`, which has convolutions as submodules."""
+RESERVED = (
+    "scale", "channels", "graph", "last_use", "advance", "finish", "run_node", "convolution", "get_parameter_of",
+    "train_parameter",
+)  # fmt: skip
+"""Attributes of :class:`tvm_srq.graph.network.GraphNetwork`, which has convolutions as submodules, beside those of modules."""
+EMPTY = nn.Module()
 
 
 @dataclass
@@ -51,7 +55,8 @@ class GraphBuilder:
 
     def module_path(self, name: str) -> str:
         """A name like ``name`` that a submodule can have: no attribute of modules, in no convolution, with none in it."""
-        parts = [f"{part}_" if not part or hasattr(nn.Module, part) or part in RESERVED else part for part in name.split(".")]
+        parts = [f"{part}_" if not part or hasattr(EMPTY, part) else part for part in name.split(".")]
+        parts[0] += "_" if parts[0] in RESERVED else ""
         path = self.unique(".".join(parts))
         taken = [node.name for node in self.nodes if node.operator == "convolution"]
         while "." in path and any(path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in taken):

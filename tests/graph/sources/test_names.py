@@ -25,20 +25,25 @@ def graph_of(module):
 
 def test_nodes_are_called_as_the_modules_that_they_come_from():
     graph = graph_of(nn.Sequential(Block(), nn.Upsample(scale_factor=2)))
-    assert [node.name for node in graph.nodes] == ["0.convolution", "0.norm", "0.act", "0.add", "1.upsample_nearest2d"]
+    assert [node.name for node in graph.nodes] == ["0.convolution", "0.act", "0.add", "1.upsample_nearest2d"]
 
 
 def test_a_module_applied_again_has_one_set_of_weights():
     block = Block()
     graph = graph_of(nn.Sequential(block, block))
     assert [node.name for node in graph.nodes] == [
-        "1.convolution", "1.norm", "1.act", "0.add", "1.convolution@2", "1.norm@2", "1.act@2", "1.add"
+        "1.convolution", "1.act", "0.add", "1.convolution@2", "1.act@2", "1.add"
     ]  # fmt: skip
-    for first, again in zip(graph.nodes[:4], graph.nodes[4:], strict=True):
+    for first, again in zip(graph.nodes[:3], graph.nodes[3:], strict=True):
         assert first.parameters == again.parameters
-    assert set(graph.parameters) == {
-        "1.convolution.weight", "1.convolution.bias", "1.norm.multiplier", "1.norm.offset", "1.act.slope"
-    }  # fmt: skip
+    assert set(graph.parameters) == {"1.convolution.weight", "1.convolution.bias", "1.act.slope"}
+
+
+def test_a_batch_norm_that_stays_is_called_as_its_module():
+    block = nn.Sequential(nn.PReLU(3), nn.BatchNorm2d(3))
+    graph = graph_of(nn.Sequential(block, block))
+    assert [node.name for node in graph.nodes] == ["1.0", "1.1", "1.0@2", "1.1@2"]
+    assert set(graph.parameters) == {"1.0.slope", "1.1.multiplier", "1.1.offset"}
 
 
 def test_weights_computed_from_parameters_are_called_as_their_module():

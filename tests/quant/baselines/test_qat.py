@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_network import small_network, small_pictures
+from small_network import small_graph, small_network, small_pictures, with_batch_norm
 
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import paired
 from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
 from tvm_srq.errors import UserError
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.baselines.learned_range import FORMS
 from tvm_srq.quant.baselines.qat import AwareSchedule, let_all_train, parameter_groups, quantize_aware, train_aware, training
@@ -59,7 +60,7 @@ def test_what_was_trained_is_what_runs_in_integers(form, family, folders):
 
 
 def test_all_that_the_network_has_is_trained_and_constants_are_not(folders):
-    network = small_network("srresnet")
+    network = GraphNetwork(with_batch_norm(small_graph("srresnet"), "body.0.act"))
     spec = train_aware(network, *folders, Settings(), "pams", replace(SHORT, steps=0))
     trained = train_aware(network, *folders, Settings(), "pams", SHORT)
     exact = network.graph.parameters
@@ -69,7 +70,7 @@ def test_all_that_the_network_has_is_trained_and_constants_are_not(folders):
     weights = {f"{name}.weight" for name in spec.layers}  # those of the file are the layers' codes
     empty = {name for name, value in exact.items() if not value.any()}  # a magnitude of zero still has a rate
     assert changed == set(exact) - weights and empty and empty <= changed
-    assert {"body.0.bn1.multiplier", "body.0.bn1.offset", "head.1.slope", "tail.bias"} <= changed
+    assert {"body.0.act.norm.multiplier", "body.0.act.norm.offset", "head.1.slope", "tail.bias"} <= changed
     for name, layer in trained.layers.items():
         assert not np.array_equal(layer.weight_scale, spec.layers[name].weight_scale)
 

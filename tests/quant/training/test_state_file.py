@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_network import small_graph, small_network
+from small_network import small_graph, small_network, with_batch_norm
 
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
@@ -72,7 +72,7 @@ def changed(graph: Graph, key: str) -> Graph:
 OTHERS = {
     "a weight": lambda g: changed(g, "body.0.conv1.weight"),
     "a slope": lambda g: changed(g, "body.0.act.slope"),
-    "a factor of batch norm": lambda g: changed(g, "body.1.bn2.multiplier"),
+    "a factor of batch norm": lambda g: changed(g, "body.1.act.norm.multiplier"),
     "the picture's range": lambda g: replace(g, picture=replace(g.picture, output_range=(0.0, 2.0))),
     "the smallest picture": lambda g: replace(g, smallest=2),
     "another node": lambda g: replace(g, nodes=(*g.nodes[:-1], replace(g.nodes[-1], inputs=("up.1",)))),
@@ -81,7 +81,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_a_network_is_told_from_one_that_differs_in(other):
-    graph = small_graph("srresnet")
+    graph = with_batch_norm(small_graph("srresnet"), "body.1.act")
     assert fingerprint(identity(GraphNetwork(OTHERS[other](graph)))) != fingerprint(identity(GraphNetwork(graph)))
 
 

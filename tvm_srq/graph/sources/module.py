@@ -13,6 +13,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
+from tvm_srq.graph.sources.batch_norms import fold_batch_norms
 from tvm_srq.graph.sources.calls import Calls
 from tvm_srq.graph.sources.handlers import HANDLERS
 from tvm_srq.graph.sources.trace import first_line, traced
@@ -97,7 +98,8 @@ def graph_of_calls(calls: Calls, picture: PictureFormat, smallest: int, descript
     """
     translation = Translation(calls, picture.channels)
     output = translation.run()
-    return normalized(translation.builder.build(picture, output, smallest, description))
+    graph = translation.builder.build(picture, output, smallest, description)
+    return normalized(fold_batch_norms(graph, translation.batch_norms))
 
 
 def comparison_sizes(smallest: int, hint: tuple[int, int]) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from tvm_srq.extent import Extent
 from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.graph import PICTURE
 from tvm_srq.graph.sources import arrangement
+from tvm_srq.graph.sources.batch_norms import BatchNorm
 from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference, items_in
 from tvm_srq.graph.sources.pending import Pending
 from tvm_srq.graph.sources.sizes import Length, Size, at_samples, fitted
@@ -53,6 +54,7 @@ class Translation:
         self.values: dict[str, Any] = {calls.picture: self.view_of(PICTURE), **calls.constants}
         self.maps: dict[View | Pending, str] = {}  # views that nodes have been made of
         self.first_uses: dict[Any, str] = {}  # the node that a module's parameters are stored under
+        self.batch_norms: dict[str, BatchNorm] = {}  # by the affine nodes that they are
 
     def run(self) -> str:
         """Translate all calls; returns the name of the output's value.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.affine import batch_norm_affine
+from tvm_srq.graph.sources.batch_norms import BatchNorm
 from tvm_srq.graph.sources.calls import Call, Reference
 from tvm_srq.graph.sources.translation import Translation, handles
 from tvm_srq.graph.sources.views import Part, View, coordinates_of_channels
@@ -112,7 +113,9 @@ def batch_norm(
     scale, offset = (np.asarray(fallback if v is None else v) for v, fallback in ((t.array(weight), 1.0), (t.array(bias), 0.0)))
     affine = batch_norm_affine(scale, offset, mean, variance, eps)
     name, like = parameter_name(t, call, running_mean, running_var, "affine")
-    made = t.view_of(t.builder.affine(name, t.map(input), affine.multiplier, affine.offset, like))
+    node = t.builder.affine(name, t.map(input), affine.multiplier, affine.offset, like)
+    t.batch_norms[node] = BatchNorm.of(scale, offset, mean, variance, eps)
+    made = t.view_of(node)
     return made if call.target == "batch_norm.default" else [made, None, None]
 
 

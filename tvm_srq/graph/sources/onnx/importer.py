@@ -13,6 +13,7 @@ from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.normalize.any_size import for_any_size, without_unused
+from tvm_srq.graph.sources.batch_norms import fold_batch_norms
 from tvm_srq.graph.sources.onnx.file import Model, Tensor, read_model
 from tvm_srq.graph.sources.onnx.handlers import HANDLERS
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, Uneven
@@ -67,7 +68,7 @@ def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxI
     description = described(model, fixed)
     builder = translation.builder
     graph = Graph(tuple(builder.nodes), builder.parameters, form, 1, 1, description)
-    graph = without_unused(graph, output)
+    graph = fold_batch_norms(without_unused(graph, output), translation.batch_norms)
     for run in (normalized, for_any_size):
         graph = run(graph)
     graph = check(graph)
