@@ -80,7 +80,8 @@ def test_repeated_pixels_and_pooled_maps_are_of_other_sizes():
 def test_the_body_of_a_network_that_unshuffles_the_picture_is_no_edge():
     sketch = Sketch()
     sketch.width = 6
-    head = sketch.activated("head", sketch.node("pixel_unshuffle", sketch.node("pad_to_multiple", PICTURE, multiple=2, mode="reflect"), factor=2))
+    even = sketch.node("pad_to_multiple", PICTURE, multiple=2, mode="reflect")
+    head = sketch.activated("head", sketch.node("pixel_unshuffle", even, factor=2))
     body = sketch.activated("body", head)
     wide = sketch.convolution("wide", body, 12)
     graph = sketch.build(sketch.node("crop", sketch.node("pixel_shuffle", wide, factor=2), start=0, extent=[]))
