@@ -40,5 +40,5 @@ class GroupNorm(Operator):
         width = lowering.graph.channels[node.name] // groups
         if width > MAX_CHANNELS:
             raise UserError(f"node {node.name} has groups of {width} channels: in integers they may have {MAX_CHANNELS}")
-        step = steps.GroupNorm(groups, node.attributes["epsilon"] / source**2, 1 / lowering.step(node.name))
+        step = steps.GroupNorm(groups, node.attributes["epsilon"] / (source * source), 1 / lowering.step(node.name))
         lowering.emit(node, step, [lowering.stream(node.inputs[0])])

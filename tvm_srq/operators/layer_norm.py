@@ -36,8 +36,9 @@ class LayerNorm(Operator):
         channels, source = lowering.graph.channels[node.name], lowering.step(node.inputs[0])
         if channels > MAX_CHANNELS:
             raise UserError(f"node {node.name} normalizes over {channels} channels: in integers there may be {MAX_CHANNELS}")
-        epsilon = node.attributes["epsilon"] * (channels / source) ** 2
-        lowering.emit(node, steps.LayerNorm(epsilon, 1 / lowering.step(node.name)), [lowering.stream(node.inputs[0])])
+        unit = channels / source  # squared by a product: powers are not rounded alike everywhere
+        step = steps.LayerNorm(node.attributes["epsilon"] * (unit * unit), 1 / lowering.step(node.name))
+        lowering.emit(node, step, [lowering.stream(node.inputs[0])])
 
 
 def check_epsilon(node: Node) -> None:

@@ -10,7 +10,7 @@ from tvm_srq.steps.arithmetic import clip_stream
 from tvm_srq.steps.step import Step
 
 MAX_CHANNELS = 2**16  # n**2 squares of 2**15 stay within int64
-MAX_NUMBER = 2.0**200  # far from what float64 cannot hold, roots and products included
+MAX_NUMBER = 2.0**400  # far from what float64 cannot hold, quotients and products included
 
 
 @dataclass(frozen=True, eq=False)

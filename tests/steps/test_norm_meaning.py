@@ -70,7 +70,8 @@ def test_they_follow_pytorch_s(value, epsilon):
     layer = functional.layer_norm(real.movedim(1, 3), (len(value),), eps=epsilon).movedim(3, 1)[0]
     pairs = [(layer, layer_norm(value, epsilon, step, gain))]
     if value[0].size > 1:  # PyTorch refuses a single value in a group
-        pairs.append((functional.group_norm(real, len(value), eps=epsilon)[0], group_norm(value, len(value), epsilon, step, gain)))
+        group = functional.group_norm(real, len(value), eps=epsilon)[0]
+        pairs.append((group, group_norm(value, len(value), epsilon, step, gain)))
     for expected, result in pairs:
         assert (np.abs(np.clip(expected.numpy() * gain, -32768, 32767) - result) <= 1).all()
 
