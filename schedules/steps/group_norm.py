@@ -148,7 +148,9 @@ def on_cuda(groups: Groups) -> None:
     ):
         sums = T.alloc_buffer((THREADS,), "int64", scope="shared")
         total = block_sum(groups, group, thread, sums, lambda value: value)
-        mean = groups.mean(total)
+        kept = running_sum("cuda")  # in memory: what is bound alone is written out, division and all, where it is used
+        T.buffer_store(kept, groups.mean(total), [0])
+        mean = kept[0]
         squares = block_sum(groups, group, thread, sums, lambda value: (value - mean) * (value - mean))
         factor = groups.factor(total, mean, squares)
 
