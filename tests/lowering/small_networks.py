@@ -153,8 +153,31 @@ def unshuffled() -> Graph:
     return net.builder.build(PictureFormat(), net.builder.add("crop", "cut", [whole], {"start": 0, "extent": []}))
 
 
+def layer_norms() -> Graph:
+    """Over channels that fill no block, and before a gate as NAFNet has it."""
+    net = Network()
+    first = net.convolution("first", PICTURE, 10, 3)
+    norm = net.builder.add("layer_norm", "norm", [first], {"epsilon": 1e-6})
+    scaled = net.builder.affine("scaled", norm, np.linspace(0.2, 0.5, 10), np.linspace(-0.2, 0.2, 10))
+    wide = net.convolution("wide", scaled, 16, 10, 1)
+    left, right = (net.builder.select(name, wide, range(*ends)) for name, ends in (("left", (0, 8)), ("right", (8, 16))))
+    gate = net.convolution("narrow", net.builder.add("multiply", "gate", [left, right]), 10, 8, 1)
+    return net.finish(net.builder.add("add", "sum", [gate, first]), 10)
+
+
+def group_norms() -> Graph:
+    """Groups of several channels, each channel a group, and all of them one."""
+    net = Network()
+    first = value = net.convolution("first", PICTURE, 12, 3)
+    for name, groups in (("some", 4), ("each", 12), ("one", 1)):
+        norm = net.builder.add("group_norm", f"{name}.norm", [first], {"groups": groups, "epsilon": 1e-5})
+        scaled = net.builder.affine(f"{name}.scaled", norm, np.linspace(0.02, 0.1, 12), 0.05)
+        value = net.builder.add("add", f"{name}.sum", [net.convolution(name, scaled, 12, 12), value])
+    return net.finish(value, 12)
+
+
 NETWORKS = {
     f.__name__: f
     for f in (with_picture_added, dense_block, gated, attention, strided, upsampled_inside, split, applied_twice, odd_channels,
-              twice_in_one, alike_names, with_residual_blocks, grey, unshuffled)
+              twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms)
 }  # fmt: skip

@@ -15,6 +15,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.graph import PICTURE, PictureFormat
 from tvm_srq.lowering.lowering import lower
+from tvm_srq.operators import OPERATORS
 from tvm_srq.spec import QuantSpec
 
 
@@ -37,10 +38,14 @@ def test_calls_are_the_lowering_s(name, grid):
     }
 
 
-def test_a_node_without_an_integer_form_is_refused_by_name():
+def test_a_node_without_an_integer_form_is_refused_by_name(monkeypatch):
+    def refuse(node, lowering):
+        raise UserError(f"node {node.name} has no integer form")
+
+    monkeypatch.setattr(OPERATORS["layer_norm"], "lower", refuse)
     builder = GraphBuilder()
     norm = builder.add("layer_norm", "norm.1", [PICTURE], {"epsilon": 1e-5})
     graph = builder.build(PictureFormat(), norm)
     spec = QuantSpec(graph, {}, {PICTURE: 1e-4, "norm.1": 1e-4})
-    with pytest.raises(UserError, match="norm.1"):
+    with pytest.raises(UserError, match="norm.1 has no integer form"):
         realized(spec)

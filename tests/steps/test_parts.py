@@ -15,6 +15,8 @@ from tvm_srq.steps import (
     Encode,
     GlobalAverage,
     GlobalDeviation,
+    GroupNorm,
+    LayerNorm,
     Lookup,
     MaxPool,
     Multiply,
@@ -41,6 +43,8 @@ EXAMPLES = [
     Encode([0.5, 0.25], -8, range(-8, 8), [3, -4]),
     GlobalAverage(4),
     GlobalDeviation(3),
+    GroupNorm(2, 0.1, 1e3 / 3),
+    LayerNorm(0.1, 1e3 / 3),
     Lookup(np.arange(4096)),
     MaxPool(2, 2),
     Multiply(0.01, "pixel"),
@@ -82,8 +86,8 @@ def test_which_rows_a_step_needs():
     assert Nearest(3).rows == PixelShuffle(3).rows == ToPicture([1], [0], 3).rows == Rows(False, 3)
     assert ToPicture([1], [0], 3, 5).rows == Rows(False, 3) and ToPicture([1], [0], 3, 5, 2).rows.whole
     assert Multiply(1, "pixel").single_pixels == (1,) and Multiply(1, "channel").single_pixels == ()
-    whole = {"pixel_unshuffle", "resize", "max_pool", "average_pool", "global_average", "global_deviation", "pad",
-             "pad_to_multiple", "crop", "subsample"}  # fmt: skip
+    whole = {"pixel_unshuffle", "resize", "max_pool", "average_pool", "global_average", "global_deviation", "group_norm",
+             "pad", "pad_to_multiple", "crop", "subsample"}  # fmt: skip
     assert {step.name for step in EXAMPLES if step.rows.whole} - {"to_picture"} == whole
 
 
@@ -121,6 +125,13 @@ def test_which_rows_a_step_needs():
         ("average_pool", {"kernel": 2, "stride": 0}),
         ("average_pool", {"kernel": 129, "stride": 1}),
         ("global_average", {"shift": 16}),
+        ("layer_norm", {"epsilon": -1e-9, "gain": 1.0}),
+        ("layer_norm", {"epsilon": float("nan"), "gain": 1.0}),
+        ("layer_norm", {"epsilon": 0.0, "gain": 0.0}),
+        ("layer_norm", {"epsilon": 0.0, "gain": float("inf")}),
+        ("group_norm", {"groups": 0, "epsilon": 0.0, "gain": 1.0}),
+        ("group_norm", {"groups": 1, "epsilon": -1e-9, "gain": 1.0}),
+        ("group_norm", {"groups": 1, "epsilon": 0.0, "gain": float("nan")}),
         ("pad", {"mode": "wrap"}),
         ("pad", {"mode": "zeros", "top": -1}),
         ("pad_to_multiple", {"multiple": 0}),
@@ -151,6 +162,9 @@ def test_what_is_no_step_is_refused(name, fields):
         (Concat(), [(2, 3, 3), (2, 3, 4)], None),
         (Concat(), [], None),
         (Resize("linear"), [(2, 3, 3)], None),
+        (GroupNorm(2, 0.0, 1.0), [(3, 2, 2)], None),
+        (GroupNorm(1, 0.0, 1.0), [(257, 1, 1)], None),
+        (LayerNorm(0.0, 1.0), [(2**16 + 1, 1, 1)], None),
         (MaxPool(4, 1), [(2, 3, 3)], None),
         (Crop(1, 1), [(2, 3, 3)], None),
         (Crop(1, 1), [(2, 3, 3)], (3, 2)),

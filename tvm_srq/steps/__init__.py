@@ -7,6 +7,8 @@ from tvm_srq.steps.crop import Crop
 from tvm_srq.steps.encode import Encode
 from tvm_srq.steps.global_average import GlobalAverage
 from tvm_srq.steps.global_deviation import GlobalDeviation
+from tvm_srq.steps.group_norm import GroupNorm
+from tvm_srq.steps.layer_norm import LayerNorm
 from tvm_srq.steps.lookup import Lookup
 from tvm_srq.steps.max_pool import MaxPool
 from tvm_srq.steps.multiply import Multiply
@@ -25,7 +27,7 @@ from tvm_srq.steps.to_picture import ToPicture
 
 ALL: tuple[type[Step], ...] = (
     Add, Scale, PictureStream, Lookup, Multiply, Encode, Nearest, PixelShuffle, PixelUnshuffle, Select, Concat, Resize, MaxPool,
-    AveragePool, GlobalAverage, GlobalDeviation, Pad, PadToMultiple, Crop, Subsample, ToPicture,
+    AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, ToPicture,
 )  # fmt: skip
 STEPS: dict[str, type[Step]] = {step.name: step for step in ALL}
 

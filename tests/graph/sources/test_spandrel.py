@@ -3,12 +3,15 @@
 import contextlib
 import importlib
 
+import numpy as np
 import pytest
 import torch
+from fitted import fitted, simulated
 
 from tvm_srq.errors import UserError
-from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
 from tvm_srq.graph.sources.spandrel import graph_of_state
+from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models.state_dict import read_state_dict
 
 SMALL = {
@@ -20,6 +23,8 @@ SMALL = {
     "RCAN": ("RCAN.__arch.rcan_arch", "RCAN", {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 32}),
     "SAFMN": ("SAFMN.__arch.safmn", "SAFMN", {"dim": 16, "n_blocks": 1}),
     "MoSR": ("MoSR.__arch.mosr_arch", "MoSR", {"dim": 16, "n_block": 1}),
+    "MoESR": ("MoESR.__arch.MoESR", "MoESR", {"dim": 16, "n_blocks": 1, "n_block": 1}),
+    "NAFNet": ("NAFNet.__arch.NAFNet_arch", "NAFNet", {"width": 16, "enc_blk_nums": [1], "dec_blk_nums": [1]}),
     "SwiftSRGAN": ("SwiftSRGAN.__arch.SwiftSRGAN", "Generator", {"num_channels": 16, "num_blocks": 1}),
 }
 
@@ -51,6 +56,18 @@ def test_small_networks(name):
         with torch.no_grad():
             expected = module(picture.clone())
             torch.testing.assert_close(GraphNetwork(graph)(picture), expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["RealPLKSR", "MoSR", "MoESR", "SAFMN", "NAFNet"])
+def test_norms_run_in_integers(name):
+    """Layer and group norms, in the integers that 8-bit codes give."""
+    graph = graph_of_state(seeded(name).state_dict())
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    batch = as_batch(picture, graph)
+    spec = fitted(graph, [batch])
+    expected = to_picture(simulated(spec, batch), graph)[0].permute(1, 2, 0).numpy()
+    assert np.abs(IntegerReference(spec)(picture).astype(int) - expected).mean() < 0.5
 
 
 def test_merged_convolutions_are_one_node_each(spandrel):

@@ -15,7 +15,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.targets import preset
 
 WIDE = ["add", "encode-zero-points", "nearest-codes", "select-any", "concat", "pixel-shuffle", "multiply-channel",
-        "global-deviation", "to-picture-added", "resize-cubic", "average-pool"]  # fmt: skip
+        "global-deviation", "layer-norm", "group-norm", "to-picture-added", "resize-cubic", "average-pool"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
