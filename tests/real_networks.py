@@ -13,3 +13,6 @@ QUICK = ("edsr_r8f64_x2.pt", "team11_EFQN.pt")
 each_file = pytest.mark.parametrize(
     "file", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SCALES]
 )
+ONNX = (
+    "onnx/2x_AnimeJaNai_SD_Compact_fp16_op23.onnx", "onnx/2x_AnimeJaNai_HD_V3.1_Performance_SPANF3_fp16.onnx",
+)  # fmt: skip

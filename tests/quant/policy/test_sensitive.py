@@ -19,17 +19,17 @@ def folder(tmp_path):
 
 
 def test_nothing_is_wider_where_nothing_would_be_visible():
-    assert most_harmful({"a": VISIBLE / 2, "b": VISIBLE / 2}, {"a": 0.1, "b": 0.1}) == []
+    assert most_harmful({"a": VISIBLE / 2, "b": VISIBLE / 2}, {"a": 0.1, "b": 0.1}, VISIBLE) == []
 
 
 def test_most_error_for_the_work_comes_first_and_no_more_than_it_takes():
     work = {"a": 0.2, "b": 0.02, "c": 0.2}
-    assert most_harmful({"a": VISIBLE, "b": VISIBLE, "c": VISIBLE / 2}, work) == ["b", "a"]
+    assert most_harmful({"a": VISIBLE, "b": VISIBLE, "c": VISIBLE / 2}, work, VISIBLE) == ["b", "a"]
 
 
 def test_the_work_of_wide_layers_is_limited():
     work = {"a": MOST_WORK - 0.1, "b": 0.2, "c": 0.1}
-    found = most_harmful({"a": 10 * VISIBLE, "b": 5 * VISIBLE, "c": 2 * VISIBLE}, work)
+    found = most_harmful({"a": 10 * VISIBLE, "b": 5 * VISIBLE, "c": 2 * VISIBLE}, work, VISIBLE)
     assert found == ["a", "c"]
 
 

@@ -21,7 +21,7 @@ from tvm_srq.quant.policy.settings import IN_RANGE, Precision
 from tvm_srq.quant.reports.sensitivity import BOTH, measure_layers
 from tvm_srq.spec import QuantSpec
 
-VISIBLE = 10.0  # squared grey levels, summed over layers: 38 dB
+VISIBLE = 2.5  # squared grey levels, summed over layers, by the upscaling factor: the larger it is, the less certain details are
 MOST_WORK = 0.5  # of the network's multiplications, in layers held wider
 WIDE = Precision(8, 127, 8, None)
 NARROW_BITS = 6  # layers of so many bits and more are not looked at
@@ -39,7 +39,8 @@ def widths_for_sensitive(network: GraphNetwork, spec: QuantSpec, policy: Policy,
         return {}
     measured = measure_layers(network, replace(spec, layers={name: spec.layers[name] for name in narrow}), batches, (BOTH,))
     errors = {name: error for name, (error,) in measured.items()}
-    return {name: astuple(wider(policy, name)) for name in most_harmful(errors, work_of(network.graph))}
+    found = most_harmful(errors, work_of(network.graph), VISIBLE * network.scale)
+    return {name: astuple(wider(policy, name)) for name in found}
 
 
 def may_be_wider(policy: Policy, name: str) -> bool:
@@ -60,11 +61,11 @@ def work_of(graph: Graph) -> dict[str, float]:
     return {name: multiplications / sum(work.values()) for name, multiplications in work.items()}
 
 
-def most_harmful(errors: Mapping[str, float], work: Mapping[str, float]) -> list[str]:
+def most_harmful(errors: Mapping[str, float], work: Mapping[str, float], visible: float) -> list[str]:
     """Layers of most error for their work, until what the others do is no longer visible or the work is too much."""
     left, done, found = sum(errors.values()), 0.0, []
     for name in sorted(errors, key=lambda name: errors[name] / work[name], reverse=True):
-        if left <= VISIBLE:
+        if left <= visible:
             break
         if done + work[name] <= MOST_WORK:
             found.append(name)

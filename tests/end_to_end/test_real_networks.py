@@ -1,0 +1,54 @@
+"""Every real network compiled: the reference's bytes, on a crop at once, on all of Set5 among the slow tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processor import X86, runs_here
+from real_networks import ONNX, SCALES
+
+from tvm_srq import api
+from tvm_srq.data.pictures import list_pictures, read_picture, write_picture
+from tvm_srq.lowering.reference import IntegerReference
+from tvm_srq.runtime import Session
+from tvm_srq.spec_file import load_spec
+
+PLAIN = {"rounding": "nearest", "widening": False, "compensation": False}  # any codes do: accuracy is measured elsewhere
+EVERY = [*SCALES, *ONNX]
+LARGE = ("RealESRGAN_x4plus_anime_6B.pth", "rdn_d10c3g64_x2.pt")  # a minute and more each
+
+
+def quantized(data: Path, file: str, folder: Path, bits: int, **settings) -> Path:
+    """The network quantized with a small picture."""
+    (folder / "calibration").mkdir()
+    pictures = list_pictures(data / "datasets/calibration/BSDS500train100/LR_bicubic/X4")
+    write_picture(folder / "calibration" / "a.png", read_picture(pictures[0])[:48, :48])
+    spec = folder / "net.srq"
+    widths = {"weight_bits": bits, "activation_bits": bits}
+    api.quantize(data / "weights" / file, folder / "calibration", spec, scale=SCALES.get(file), **widths, **settings)
+    return spec
+
+
+@pytest.mark.parametrize("file", [pytest.param(file, marks=[pytest.mark.slow] if file in LARGE else []) for file in EVERY])
+def test_a_crop_on_the_best_target(file, data, tmp_path):
+    target = next(filter(runs_here, X86))
+    spec = quantized(data, file, tmp_path, 4, **PLAIN)
+    api.compile_network(spec, target, tmp_path / "net.tar")
+    picture = read_picture(list_pictures(data / "datasets/Set5/LR_bicubic/X4")[0])[20:47, 11:44]
+    np.testing.assert_array_equal(Session(tmp_path / "net.tar", 1)(picture), IntegerReference(load_spec(spec))(picture))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("file", EVERY)
+def test_set5_on_every_target(file, bits, data, tmp_path):
+    spec = quantized(data, file, tmp_path, bits)
+    reference = IntegerReference(load_spec(spec))
+    folder = data / f"datasets/Set5/LR_bicubic/X{2 if reference.scale == 2 else 4}"
+    pictures = [read_picture(path) for path in list_pictures(folder)]
+    expected = [reference(picture) for picture in pictures]
+    for target in filter(runs_here, X86):
+        api.compile_network(spec, target, tmp_path / f"{target}.tar")
+        session = Session(tmp_path / f"{target}.tar", 2)
+        for picture, bytes_of_reference in zip(pictures, expected, strict=True):
+            np.testing.assert_array_equal(session(picture), bytes_of_reference)
