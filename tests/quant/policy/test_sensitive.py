@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from small_network import small_network, small_pictures
 
 from tvm_srq.graph.network import GraphNetwork
@@ -59,6 +60,25 @@ def test_sensitive_layers_are_held_wider_unless_told_otherwise(folder):
         assert (layer.weight_bits, layer.weight_limit) == (expected.weight_bits, expected.weight_magnitude)
     work = work_of(network.graph)
     assert sum(work[name] for name in widened) <= MOST_WORK
+
+
+@pytest.mark.parametrize(("distances", "wanted"), [([0.5], [2]), ([4.0, 0.5], [2, 3]), ([4.0, 4.0, 4.0], [2, 3, 4])])
+def test_more_is_held_wider_while_the_whole_network_is_further_off_than_its_layers_say(folder, monkeypatch, distances, wanted):
+    network = small_network()
+    policy = Policy(network.graph, Settings())
+    spec = quantize_network(network, folder, Settings(8, 8, compensation=False))
+    found = sensitive.Sensitive(network, spec, policy, [torch.zeros(1, 3, 8, 8)])
+    names = [node.name for node in network.graph.convolutions() if node.name not in policy.edges][:4]
+    found.errors, found.visible = dict(zip(names, (8.0, 4.0, 0.6, 0.2), strict=True)), 1.0
+    monkeypatch.setattr(sensitive, "MOST_WORK", 1.0)
+    seen, said = [], iter(distances)
+    monkeypatch.setattr(found, "distance", lambda _: next(said))
+
+    def fit(precisions):
+        seen.append(len(precisions))
+        return spec
+
+    assert len(found.widths(fit)) == wanted[-1] and seen == wanted
 
 
 def test_3x3_kernels_stay_where_winograd_takes_them(folder):

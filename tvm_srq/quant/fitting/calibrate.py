@@ -28,7 +28,7 @@ from tvm_srq.quant.fitting.streams import function_tables, stream_steps
 from tvm_srq.quant.fitting.units import learn_rounding
 from tvm_srq.quant.fitting.value_fits import GroupFit, ValueFitter
 from tvm_srq.quant.policy.policy import Policy
-from tvm_srq.quant.policy.sensitive import widths_for_sensitive, work_of
+from tvm_srq.quant.policy.sensitive import Sensitive, work_of
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.quantizers.weights import quantize_weights
 from tvm_srq.quant.statistics.cache import cached_statistics
@@ -64,12 +64,15 @@ def quantize_network(
     known: dict[Hashable, dict[str, LayerSpec]] = {}
     spec = fitted(network, folder, settings, statistics, known)
     if settings.widens:
-        crops = held_out_crops(graph, folder, settings)[::4]
-        widened = widths_for_sensitive(network, spec, Policy(graph, settings), crops)
+        def fit(widened: dict[str, tuple]) -> QuantSpec:
+            precisions = {**settings.precisions, **widened}
+            return fitted(network, folder, replace(settings, precisions=precisions), statistics, known)
+
+        sensitive = Sensitive(network, spec, Policy(graph, settings), held_out_crops(graph, folder, settings)[::2])
+        widened = sensitive.widths(fit)
         if widened:
             report_widened(graph, widened)
-            settings = replace(settings, precisions={**settings.precisions, **widened})
-            spec = fitted(network, folder, settings, statistics, known)
+            spec = fit(widened)
     if settings.rounding == "learned":
         return rounding_learned(network, spec, folder, settings)
     return errors_compensated(network, spec, folder, settings) if settings.compensates else spec

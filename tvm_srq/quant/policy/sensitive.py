@@ -8,9 +8,10 @@ work become wider. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
 
+import torch
 from torch import Tensor
 
 from tvm_srq.graph.graph import Graph
@@ -19,28 +20,57 @@ from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import IN_RANGE, Precision
 from tvm_srq.quant.reports.sensitivity import BOTH, measure_layers
+from tvm_srq.quant.simulate import simulated
+from tvm_srq.quant.training.visible_error import visible_distance
 from tvm_srq.spec import QuantSpec
 
 VISIBLE = 2.5  # squared grey levels, summed over layers, by the upscaling factor: the larger it is, the less certain details are
+ROUNDS = 3  # of choices
 MOST_WORK = 0.5  # of the network's multiplications, in layers held wider
 WIDE = Precision(8, 127, 8, None)
 NARROW_BITS = 6  # layers of so many bits and more are not looked at
 
 
-def widths_for_sensitive(network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor]) -> dict[str, tuple]:
-    """The layers to hold wider, as ``Settings.precisions`` has them.
+class Sensitive:
+    """The sensitive layers of a network.
 
     Args:
         spec: under ``policy``.
         batches: (1, C, H, W) network inputs to measure on.
     """
-    narrow = [name for name in spec.layers if may_be_wider(policy, name)]
-    if not narrow:
-        return {}
-    measured = measure_layers(network, replace(spec, layers={name: spec.layers[name] for name in narrow}), batches, (BOTH,))
-    errors = {name: error for name, (error,) in measured.items()}
-    found = most_harmful(errors, work_of(network.graph), VISIBLE * network.scale)
-    return {name: astuple(wider(policy, name)) for name in found}
+
+    @torch.no_grad()
+    def __init__(self, network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor]):
+        self.network, self.policy, self.batches = network, policy, batches
+        self.visible = VISIBLE * network.scale
+        self.targets = [network(batch) for batch in batches]
+        layers = {name: layer for name, layer in spec.layers.items() if may_be_wider(policy, name)}
+        measured = measure_layers(network, replace(spec, layers=layers), batches, (BOTH,)) if layers else {}
+        self.errors = {name: error for name, (error,) in measured.items()}
+
+    def widths(self, fit: Callable[[dict[str, tuple]], QuantSpec]) -> dict[str, tuple]:
+        """The layers to hold wider, as ``Settings.precisions`` has them.
+
+        Errors of layers add up to more than their sum where each meets what others distorted. How much more is seen of what
+        ``fit`` makes of a choice, and what may be left is taken down by that.
+        """
+        left, found = self.visible, dict[str, tuple]()
+        for _ in range(ROUNDS):
+            names = most_harmful(self.errors, work_of(self.network.graph), left)
+            if len(names) == len(found):
+                break
+            found = {name: astuple(wider(self.policy, name)) for name in names}
+            error = self.distance(fit(found))
+            if error <= self.visible:
+                break
+            left *= self.visible / error
+        return found
+
+    @torch.no_grad()
+    def distance(self, spec: QuantSpec) -> float:
+        """Of the simulated output, in squared grey levels."""
+        network = simulated(spec)
+        return visible_distance([network(batch) for batch in self.batches], self.targets, spec.graph.picture.grey_level)
 
 
 def may_be_wider(policy: Policy, name: str) -> bool:
