@@ -10,7 +10,7 @@ from fitted import fitted, simulated
 
 from tvm_srq.errors import UserError
 from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
-from tvm_srq.graph.sources.spandrel import graph_of_state
+from tvm_srq.graph.sources.spandrel import graph_of_descriptor, graph_of_state
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models.state_dict import read_state_dict
 
@@ -68,6 +68,28 @@ def test_norms_run_in_integers(name):
     spec = fitted(graph, [batch])
     expected = to_picture(simulated(spec, batch), graph)[0].permute(1, 2, 0).numpy()
     assert np.abs(IntegerReference(spec)(picture).astype(int) - expected).mean() < 0.5
+
+
+class TwoOutputs(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, picture):
+        return self.layer(picture), picture.mean()
+
+
+def test_networks_are_called_as_spandrel_calls_them(spandrel):
+    """Of several outputs one, in another range."""
+    network = TwoOutputs()
+    descriptor = spandrel.ImageModelDescriptor(
+        network, network.state_dict(), spandrel.architectures.Compact.CompactArch(), "Restoration", [], supports_half=False,
+        supports_bfloat16=False, scale=1, input_channels=3, output_channels=3,
+        call_fn=lambda network, picture: network(picture)[0] * 0.5 + 0.25,
+    )  # fmt: skip
+    graph, picture = graph_of_descriptor(descriptor), torch.rand(1, 3, 9, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(GraphNetwork(graph)(picture), network.layer(picture) * 0.5 + 0.25)
 
 
 def test_merged_convolutions_are_one_node_each(spandrel):

@@ -5,7 +5,7 @@ It tells the architecture from a state dict's keys and builds the module, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -55,11 +55,31 @@ def graph_of_descriptor(descriptor: Any) -> Graph:
     if not hasattr(descriptor, "output_channels") or channels != descriptor.output_channels or channels not in (1, 3):
         raise UserError(f"{name} does not take a picture of {channels} channels and give one of the same")
     freeze(network)
+    called = as_called(network, descriptor)
     requirements = descriptor.size_requirements
     multiple = int(requirements.multiple_of or 1)
-    whole = network if multiple == 1 else PaddedToMultiple(network, multiple, scale)
+    whole = called if multiple == 1 else PaddedToMultiple(called, multiple, scale)
     smallest = int(requirements.minimum) or None
     return graph_of_module(whole, PictureFormat(channels), smallest, f"{name} x{scale}")
+
+
+class AsCalled(nn.Module):
+    """A network with what spandrel does around it: one of several outputs, other ranges, a noise level beside the pixels."""
+
+    def __init__(self, network: nn.Module, call: Callable[[nn.Module, Tensor], Tensor]):
+        super().__init__()
+        self.network = network
+        self.call = call
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.call(self.network, picture)
+
+
+def as_called(network: nn.Module, descriptor: Any) -> nn.Module:
+    """The network as spandrel calls it; alone, where that is all, so that its layers keep their names."""
+    call: Any = getattr(descriptor, "_call_fn", None)
+    usual = call is None or call.__module__ == type(descriptor).__module__
+    return network if usual else AsCalled(network, call)
 
 
 def freeze(network: nn.Module) -> None:
