@@ -9,6 +9,7 @@ from schedules.steps.elementwise import elementwise
 from schedules.steps.lanes import Lanes
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Scale
+from tvm_srq.steps.scale import MAX_PRODUCT
 
 
 def build_scale(step: Scale, maps: Maps) -> tuple[PrimFunc, list]:
@@ -19,6 +20,7 @@ def build_scale(step: Scale, maps: Maps) -> tuple[PrimFunc, list]:
         (value,), (*by_channel, ends) = values, constants
         positive, negative, offset = (constant[lanes.channels(channel)] for constant in by_channel)
         multiplier = T.Select(value >= lanes.integer(0), positive, negative)
-        return lanes.clamp(lanes.rescale(value, multiplier) + offset, ends[0], ends[1])
+        product = lanes.rescale(value, multiplier, (-MAX_PRODUCT, MAX_PRODUCT))
+        return lanes.clamp(product + offset, ends[0], ends[1])
 
     return elementwise(step, maps, constants, element), constants

@@ -55,6 +55,16 @@ def gated() -> Graph:
     return net.finish(net.builder.add("multiply", "gated", [first, gate]), 8)
 
 
+def shifted_gate() -> Graph:
+    """Sigmoids less a half, as SPAN's: what they are of fills twice the range."""
+    net = Network()
+    first = net.convolution("first", PICTURE, 8, 3)
+    inner = net.builder.affine("wide", net.convolution("inner", first, 8, 8), 6.0, 0.0)
+    gate = net.builder.add("function", "sigmoid", [inner], {"function": "sigmoid"})
+    shifted = net.builder.affine("shifted", gate, 1.0, -0.5)
+    return net.finish(net.builder.add("multiply", "gated", [first, shifted]), 8)
+
+
 def attention() -> Graph:
     net = Network()
     first = net.convolution("first", PICTURE, 8, 3)
@@ -178,6 +188,6 @@ def group_norms() -> Graph:
 
 NETWORKS = {
     f.__name__: f
-    for f in (with_picture_added, dense_block, gated, attention, strided, upsampled_inside, split, applied_twice, odd_channels,
-              twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms)
+    for f in (with_picture_added, dense_block, gated, shifted_gate, attention, strided, upsampled_inside, split, applied_twice,
+              odd_channels, twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms)
 }  # fmt: skip

@@ -93,7 +93,8 @@ def test_scale(value, positive, negative, offset, low, high):
 
     def element(c, y, x):
         s = value[c, y, x]
-        return min(max(rescale(s, positive[c] if s >= 0 else negative[c]) + offset[c], low), high)
+        product = float(np.float32(s) * np.float32(positive[c] if s >= 0 else negative[c]))
+        return min(max(round(product) + offset[c], low), high)
 
     assert np.array_equal(run(step, value), elements(value.shape, element))
 
@@ -105,6 +106,14 @@ def test_picture_stream(pixels, multiplier, offset):
         return clip(round(float(np.float32(pixels[c, y, x]) * np.float32(multiplier[c]))) + offset[c])
 
     assert np.array_equal(run(PictureStream(multiplier, offset), pixels), elements(pixels.shape, element))
+
+
+def test_offsets_are_added_before_clipping():
+    """As where a half is taken from a sigmoid, which halves its range."""
+    value = np.array([-32768, -20000, 0, 20000, 32767], np.int32).reshape(1, 1, 5)
+    assert run(Scale([2], [2], [-21845]), value).flatten().tolist() == [-32768, -32768, -21845, 18155, 32767]
+    assert run(Scale([3e38], [3e38], [-(2**24)]), value).flatten().tolist() == [-32768, -32768, -32768, 32767, 32767]
+    assert run(Scale([3e38], [3e38], [2**24]), value).flatten().tolist() == [-32768, -32768, 32767, 32767, 32767]
 
 
 def test_offsets_of_the_picture_are_added_before_clipping():

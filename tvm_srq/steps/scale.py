@@ -8,15 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tvm_srq.steps.arithmetic import STREAM_MAX, STREAM_MIN, by_channel, floats, integers, rescale
+from tvm_srq.steps.arithmetic import STREAM_MAX, STREAM_MIN, by_channel, floats, integers
 from tvm_srq.steps.step import Step
 
 MAX_OFFSET = 2**24
+MAX_PRODUCT = 2**25  # clipped to this, products end beyond a stream whatever the offset
 
 
 @dataclass(frozen=True, eq=False)
 class Scale(Step):
-    """clip(rescale(s, positive[c] if s >= 0 else negative[c]) + offset[c], low, high).
+    """clip(rint(float32(s) * (positive[c] if s >= 0 else negative[c])) + offset[c], low, high).
 
     Attributes:
         positive, negative: (C,) float32, for values >= 0 and for those below.
@@ -43,4 +44,5 @@ class Scale(Step):
         (value,) = inputs
         self._require(len(value) == len(self.positive), f"{len(self.positive)} channels, not {len(value)}")
         multiplier = torch.where(value >= 0, by_channel(self.positive), by_channel(self.negative))
-        return (rescale(value, multiplier) + by_channel(self.offset)).clamp(self.low, self.high)
+        product = (value.float() * multiplier).clamp(-MAX_PRODUCT, MAX_PRODUCT).round().to(torch.int32)
+        return (product + by_channel(self.offset)).clamp(self.low, self.high)
