@@ -25,7 +25,7 @@ def test_others_are():
 def test_layers_that_differ_from_the_policy_are_marked(tmp_path):
     network = small_network()
     body = [node.name for node in network.graph.convolutions()][1]
-    settings = Settings(compensation=False, rounding="nearest", precisions={body: (6, 31, 6, 31)})
+    settings = Settings(widening=False, compensation=False, precisions={body: (6, 31, 6, 31)})
     spec = quantize_network(network, small_pictures(tmp_path), settings)
     save_spec(spec, tmp_path / "net.srq")
     lines = api.inspect(tmp_path / "net.srq").splitlines()
