@@ -273,30 +273,9 @@ def write_layer_table(path: str | Path, output: str | Path, scale: int | None = 
 
 def inspect(path: str | Path, scale: int | None = None) -> str:
     """What a checkpoint, .srq or .tar holds, as text; ``scale``: which one, of a checkpoint that serves several."""
+    from tvm_srq import inspection
+
     path = Path(path)
     if path.suffix == ".tar":
-        from tvm_srq.artifact import read_artifact
-
-        manifest, _, members = read_artifact(path)
-        sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
-        lines = [f"{manifest['network']} for {manifest['target']}, {sizes}"]
-        for row in manifest["kernels"]:
-            why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
-            lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
-        return "\n".join(lines)
-    if path.suffix == ".srq":
-        from tvm_srq.spec_file import load_spec
-
-        spec = load_spec(path)
-        lines = [f"{spec.graph.description}, x{spec.graph.scale}, quantized {spec.metadata}"]
-        for name, layer in spec.layers.items():
-            bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
-            lines.append(f"  {name:24} {layer.weight.shape} {layer.weight_bits}-bit weights, {bits}")
-        return "\n".join(lines)
-    from tvm_srq.networks import load_graph
-
-    graph = load_graph(path, scale)
-    lines = [f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32"]
-    lines += [f"assumed: {graph.picture.assumed}"] if graph.picture.assumed else []
-    lines += [f"no integer form: {node.name} ({node.operator})" for node in graph.without_integers]
-    return "\n".join(lines)
+        return inspection.artifact_text(path)
+    return inspection.spec_text(path) if path.suffix == ".srq" else inspection.graph_text(path, scale)
