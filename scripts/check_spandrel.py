@@ -3,156 +3,137 @@
     pip install '.[spandrel]' && python scripts/check_spandrel.py             # prints the table of docs/networks.md
     python scripts/check_spandrel.py SPAN MoSR --no-compile                   # some of them, the integer reference alone
 
-A network is told from its state dict, as a checkpoint's is, quantized plainly (W8A8, one picture of noise), run by the integer
-reference, and compiled for this machine, where its bytes have to be the reference's. Random weights say nothing of accuracy;
-the distance to the float network, in grey levels, says that nothing was left out or misplaced.
+A network (scripts/spandrel_networks.py) is told from its state dict, as a checkpoint's is, quantized plainly (W8A8, three seeded
+pictures), run on a fourth picture by the integer reference, and compiled for this machine, where its bytes have to be the
+reference's. Random weights say nothing of accuracy; the distance to the float network says that nothing was left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch.nn import functional
 from tqdm import tqdm
 
-from demo import host_target
+from spandrel_networks import NETWORKS, import_spandrel, module_named
 from tvm_srq import api
 from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.graph.float_runner import GraphRunner
-from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.graph import Graph, Node
+from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.graph.sources.spandrel import graph_of_state
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import quantize_network
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import save_spec
+from tvm_srq.tuning.host import host_target
 
 PLAIN = Settings(8, 8, rounding="nearest", widening=False, compensation=False)
-SIDE = 64  # of the picture: a multiple of all windows
-WINDOWS = {"embed_dim": 24, "depths": [2], "num_heads": [2], "window_size": 8, "upscale": 2}
-SMALL: dict[str, tuple[str, dict]] = {
-    "Compact": ("Compact.__arch.SRVGG.SRVGGNetCompact", {"num_feat": 16, "num_conv": 3, "upscale": 2}),
-    "ESRGAN": ("ESRGAN.__arch.RRDB.RRDBNet", {"num_filters": 16, "num_blocks": 1}),
-    "ESRGAN, pixels unshuffled": (
-        "ESRGAN.__arch.RRDB.RRDBNet",
-        {"in_nc": 12, "out_nc": 3, "num_filters": 16, "num_blocks": 1, "scale": 4, "shuffle_factor": 2},
-    ),
-    "SPAN": ("SPAN.__arch.span.SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 16}),
-    "PLKSR": ("PLKSR.__arch.PLKSR.PLKSR", {"dim": 16, "n_blocks": 2}),
-    "RealPLKSR": ("PLKSR.__arch.RealPLKSR.RealPLKSR", {"dim": 16, "n_blocks": 2}),
-    "RealPLKSR, layer norm": ("PLKSR.__arch.RealPLKSR.RealPLKSR", {"dim": 16, "n_blocks": 2, "layer_norm": True}),
-    "RealPLKSR, DySample": ("PLKSR.__arch.RealPLKSR.RealPLKSR", {"dim": 16, "n_blocks": 2, "dysample": True}),
-    "RCAN": ("RCAN.__arch.rcan_arch.RCAN", {"n_resgroups": 1, "n_resblocks": 2, "n_feats": 32}),
-    "MoSR": ("MoSR.__arch.mosr_arch.MoSR", {"n_block": 2, "dim": 16}),
-    "MoESR": ("MoESR.__arch.MoESR.MoESR", {"dim": 16, "n_blocks": 1, "n_block": 2}),
-    "SAFMN": ("SAFMN.__arch.safmn.SAFMN", {"dim": 16, "n_blocks": 2}),
-    "SwiftSRGAN": ("SwiftSRGAN.__arch.SwiftSRGAN.Generator", {"num_channels": 16, "num_blocks": 2}),
-    "NAFNet": ("NAFNet.__arch.NAFNet_arch.NAFNet", {"width": 16, "enc_blk_nums": [1], "dec_blk_nums": [1]}),
-    "DnCNN": ("DnCNN.__arch.network_dncnn.DnCNN", {"in_nc": 3, "out_nc": 3, "nc": 16, "nb": 5}),
-    "DRUNet": ("DRUNet.__arch.network_unet.DRUNet", {"in_nc": 3, "out_nc": 3, "nc": [16] * 4, "nb": 1}),
-    "RealCUGAN": ("RealCUGAN.__arch.upcunet_v3.UpCunet2x", {"in_channels": 3, "out_channels": 3}),
-    "SwinIR": ("SwinIR.__arch.SwinIR.SwinIR", {**WINDOWS, "upsampler": "pixelshuffledirect"}),
-    "HAT": ("HAT.__arch.HAT.HAT", {**WINDOWS, "num_feat": 16, "compress_ratio": 3, "squeeze_factor": 4}),
-    "DAT": (
-        "DAT.__arch.DAT.DAT",
-        {"embed_dim": 24, "depth": [2], "num_heads": [2], "upsampler": "pixelshuffledirect", "split_size": [8, 8]},
-    ),
-    "ATD": (
-        "ATD.__arch.atd_arch.ATD",
-        {"embed_dim": 24, "depths": [2], "num_heads": [2], "upscale": 2, "upsampler": "pixelshuffledirect"},
-    ),
-    "OmniSR": ("OmniSR.__arch.OmniSR.OmniSR", {"num_feat": 16}),
-    "DITN": ("DITN.__arch.DITN_Real.DITN_Real", {"dim": 16, "ITL_blocks": 1, "SAL_blocks": 1}),
-    "CRAFT": ("CRAFT.__arch.CRAFT.CRAFT", {"embed_dim": 24, "depths": [2], "num_heads": [2]}),
-}
+HEADING = "| architecture | in integers | scale | steps | W8A8 against float32, or what refuses it |\n|---|---|---|---|---|"
+CALIBRATION, SIZE = (48, 64), (33, 42)  # of pictures; what is run is a multiple of nothing
+OCTAVES = ((1, 5.0), (2, 10.0), (4, 15.0), (8, 25.0), (16, 30.0))  # pixels between the nodes of noise, and its grey levels
+CONTRAST = 0.2  # standard deviation of an output from 0 to 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a network fared: the factor, steps and mean distance to the float network, or the sentence that refuses it."""
+    """How a network fared: the factor, steps and PSNR in dB to the float network, or the sentence that refuses it."""
 
     name: str
     scale: int = 0
     steps: int = 0
-    distance: float = 0.0
+    psnr: float = 0.0
     refused: str = ""
 
     @property
     def row(self) -> str:
         if self.refused:
             return f"| {self.name} | refused | | | {self.refused} |"
-        return f"| {self.name} | yes | {self.scale} | {self.steps} | {self.distance:.2f} |"
+        return f"| {self.name} | yes | {self.scale} | {self.steps} | {self.psnr:.1f} dB |"
 
 
-def module_named(name: str) -> nn.Module:
-    """A seeded network of spandrel's own code."""
-    path, settings = SMALL[name]
-    module, _, kind = path.rpartition(".")
-    torch.manual_seed(0)
-    return getattr(importlib.import_module(f"spandrel.architectures.{module}"), kind)(**settings).eval()
-
-
-def check(name: str, compiled: bool) -> Outcome:
-    """Build, bring in, quantize, and run one network.
+def check(name: str, targets: Sequence[str]) -> Outcome:
+    """Build, bring in, quantize, and run one network; compiled, for each of some targets that this machine runs.
 
     Raises:
-        AssertionError: the compiled network's bytes are not the reference's.
+        AssertionError: a program's bytes are not the reference's.
     """
-    random = np.random.default_rng(0)
-    picture = random.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    picture = seeded_picture(0, *SIZE)
     with tempfile.TemporaryDirectory() as folder:
-        write_picture(Path(folder) / "noise.png", picture)
+        calibration = Path(folder) / "calibration"
+        calibration.mkdir()
+        for seed in (1, 2, 3):
+            write_picture(calibration / f"{seed}.png", seeded_picture(seed, *CALIBRATION))
         try:
-            network = GraphNetwork(graph_of_state(module_named(name).state_dict()))
-            spec = quantize_network(network, folder, PLAIN)
+            network = GraphNetwork(exposed(graph_of_state(module_named(name).state_dict()), picture))
+            spec = quantize_network(network, calibration, PLAIN)
             reference = IntegerReference(spec)
         except UserError as error:
-            return Outcome(name, refused=str(error).removesuffix(", so the network has no graph"))
+            return Outcome(name, refused=shortened(str(error)))
         result = reference(picture)
-        distance = float(np.abs(result.astype(int) - GraphRunner(network)(picture)).mean())
-        if compiled:
-            save_spec(spec, Path(folder) / "net.srq")
-            api.compile_network(Path(folder) / "net.srq", host_target(), Path(folder) / "net.tar")
-            assert np.array_equal(Session(Path(folder) / "net.tar", 1)(picture), result), f"{name}: other bytes"
-        return Outcome(name, network.scale, len(reference.program.calls), distance)
+        save_spec(spec, Path(folder) / "net.srq")
+        for target in targets:
+            api.compile_network(Path(folder) / "net.srq", target, Path(folder) / "net.tar")
+            if not np.array_equal(Session(Path(folder) / "net.tar", 1)(picture), result):
+                raise AssertionError(f"{name}: the bytes on {target} are not the reference's")
+        return Outcome(name, network.scale, len(reference.program.calls), psnr(result, GraphRunner(network)(picture)))
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    heading = "| architecture | in integers | scale | steps | grey levels from float32, or why not |\n|---|---|---|---|---|"
-    return "\n".join([heading, *(outcome.row for outcome in outcomes)])
+def shortened(refusal: str) -> str:
+    """Less what is said of every network without a graph."""
+    unknown = " is no operation of super-resolution networks that is known here"
+    return refusal.removesuffix(", so the network has no graph").removesuffix(unknown)
 
 
-def missing_operators() -> torch.library.Library:
-    """spandrel imports torchvision, whose operators a PyTorch from elsewhere may lack; none of these networks uses them.
+def seeded_picture(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    """(height, width, 3): noise of several sizes, the larger the stronger, as in photographs."""
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.full((1, 3, height, width), 128.0)
+    for size, strength in OCTAVES:
+        noise = torch.randn(1, 3, height // size + 2, width // size + 2, generator=generator)
+        total += strength * functional.interpolate(noise, size=(height, width), mode="bicubic")
+    return total.clamp(0, 255).round().to(torch.uint8)[0].permute(1, 2, 0).contiguous().numpy()
 
-    They are there as long as the library is held.
+
+@torch.no_grad()
+def exposed(graph: Graph, picture: NDArray[np.uint8]) -> Graph:
+    """The graph with its output brought to the brightness and contrast of a picture.
+
+    Seeded weights make pictures that are all black (ESRGAN) or clipped nearly everywhere (SPAN), as any codes would make them.
     """
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        with contextlib.suppress(RuntimeError):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
+    values = GraphNetwork(graph)(as_batch(picture, graph)).double()
+    gain = CONTRAST / float(values.std())
+    numbers = {"exposure.gain": np.array([gain]), "exposure.offset": np.array([0.5 - gain * float(values.mean())])}
+    roles = {"multiplier": "exposure.gain", "offset": "exposure.offset"}
+    node = Node("exposure", "affine", (graph.output,), {}, roles)
+    return replace(graph, nodes=(*graph.nodes, node), parameters={**graph.parameters, **numbers})
+
+
+def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """dB, over all colours; infinite for equal pictures."""
+    error = float(np.square(first.astype(np.float64) - second).mean())
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 def run(parsed: argparse.Namespace) -> None:
-    unknown = sorted(set(parsed.names) - set(SMALL))
+    unknown = sorted(set(parsed.names) - set(NETWORKS))
     if unknown:
-        raise UserError(f"{', '.join(unknown)} is none of {', '.join(SMALL)}")
-    library = missing_operators()
-    if importlib.util.find_spec("spandrel") is None:
-        raise UserError("spandrel is not installed: pip install '.[spandrel]'")
-    outcomes = [check(name, parsed.compiled) for name in tqdm(parsed.names or list(SMALL), disable=None)]
-    print(table(outcomes))
+        raise UserError(f"{'; '.join(unknown)} is none of {'; '.join(NETWORKS)}")
+    library = import_spandrel()
+    targets = [host_target()] if parsed.compiled else []
+    print(HEADING)
+    for name in tqdm(parsed.names or list(NETWORKS), disable=None):
+        print(check(name, targets).row, flush=True)
     del library
 
 

@@ -1,54 +1,36 @@
 """Networks of spandrel's architectures: small ones with seeded weights, told from their state dicts; and real weights."""
 
-import contextlib
 import importlib
+import importlib.util
 
 import numpy as np
 import pytest
 import torch
 from fitted import fitted, simulated
 
+from spandrel_networks import import_spandrel, module_named
 from tvm_srq.errors import UserError
 from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
 from tvm_srq.graph.sources.spandrel import graph_of_descriptor, graph_of_state
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models.state_dict import read_state_dict
 
-SMALL = {
-    "Compact": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 16, "num_conv": 2, "upscale": 2}),
-    "ESRGAN": ("ESRGAN.__arch.RRDB", "RRDBNet", {"num_filters": 16, "num_blocks": 1}),
-    "SPAN": ("SPAN.__arch.span", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 16}),
-    "PLKSR": ("PLKSR.__arch.PLKSR", "PLKSR", {"dim": 16, "n_blocks": 1}),
-    "RealPLKSR": ("PLKSR.__arch.RealPLKSR", "RealPLKSR", {"dim": 16, "n_blocks": 1}),
-    "RCAN": ("RCAN.__arch.rcan_arch", "RCAN", {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 32}),
-    "SAFMN": ("SAFMN.__arch.safmn", "SAFMN", {"dim": 16, "n_blocks": 1}),
-    "MoSR": ("MoSR.__arch.mosr_arch", "MoSR", {"dim": 16, "n_block": 1}),
-    "MoESR": ("MoESR.__arch.MoESR", "MoESR", {"dim": 16, "n_blocks": 1, "n_block": 1}),
-    "NAFNet": ("NAFNet.__arch.NAFNet_arch", "NAFNet", {"width": 16, "enc_blk_nums": [1], "dec_blk_nums": [1]}),
-    "SwiftSRGAN": ("SwiftSRGAN.__arch.SwiftSRGAN", "Generator", {"num_channels": 16, "num_blocks": 1}),
-}
+SMALL = ("Compact", "ESRGAN", "SPAN", "PLKSR", "RealPLKSR", "RCAN", "SAFMN", "MoSR", "MoESR", "NAFNet", "SwiftSRGAN")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def spandrel():
-    """spandrel, beside a torchvision whose operators this PyTorch lacks: it needs none of them, but imports them."""
-    pytest.importorskip("einops")
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        with contextlib.suppress(RuntimeError):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    yield pytest.importorskip("spandrel")
-
-
-def seeded(name):
-    path, kind, settings = SMALL[name]
-    torch.manual_seed(0)
-    return getattr(importlib.import_module(f"spandrel.architectures.{path}"), kind)(**settings).eval()
+    for name in ("einops", "spandrel"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    library = import_spandrel()
+    yield importlib.import_module("spandrel")
+    del library
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("Compact", "SPAN") else pytest.mark.slow) for n in SMALL])
 def test_small_networks(name):
-    module = seeded(name)
+    module = module_named(name)
     graph = graph_of_state(module.state_dict())
     # SAFMN is padded to multiples of 8, as spandrel says it should be
     for height, width in ((17, 22), (24, 31)) if name != "SAFMN" else ((16, 24), (40, 32)):
@@ -62,7 +44,7 @@ def test_small_networks(name):
 @pytest.mark.parametrize("name", ["RealPLKSR", "MoSR", "MoESR", "SAFMN", "NAFNet"])
 def test_norms_run_in_integers(name):
     """Layer and group norms, in the integers that 8-bit codes give."""
-    graph = graph_of_state(seeded(name).state_dict())
+    graph = graph_of_state(module_named(name).state_dict())
     picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
     batch = as_batch(picture, graph)
     spec = fitted(graph, [batch])
@@ -93,7 +75,7 @@ def test_networks_are_called_as_spandrel_calls_them(spandrel):
 
 
 def test_merged_convolutions_are_one_node_each(spandrel):
-    graph = graph_of_state(seeded("SPAN").state_dict())
+    graph = graph_of_state(module_named("SPAN").state_dict())
     names = [node.name for node in graph.convolutions()]
     assert names[:3] == ["conv_1.eval_conv", "block_1.c1_r.eval_conv", "block_1.c2_r.eval_conv"]
 
