@@ -5,10 +5,14 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from cuda_emulator import Emulator, build_drivers
 from tools import require_tools
 
+# The same examples every time: what fails fails for everyone. --hypothesis-profile=default looks for new ones.
+hypothesis.settings.register_profile("reproducible", derandomize=True)
+hypothesis.settings.load_profile("reproducible")
 ASSETS = Path(__file__).parents[1] / "tvm_srq" / "assets"
 
 

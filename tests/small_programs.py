@@ -126,7 +126,7 @@ def random_program(choose: Callable[[int, int], int], in_strips: bool, most_halo
         sources = [values[choose(0, len(values) - 1)] for _ in range(choose(1, 3))]
         maps = [builder.maps[source.parts[-1]] for source in sources]
         reaches = [choose(0, m.halo) for m in maps]
-        unread = [v for v in values[1:] if v.readers == 0 and len(v.parts) == 1 and v is not wide and v not in sources]
+        unread = [v for v in values[1:] if v.readers == 0 and is_whole(v, values) and v is not wide and v not in sources]
         kind = choose(0, 4)
         room = 0 if wide is None else builder.maps[wide.parts[-1]].channels - wide.written
         if kind == 1 and unread:
@@ -150,6 +150,12 @@ def random_program(choose: Callable[[int, int], int], in_strips: bool, most_halo
     last = values[-3:]
     builder.add(last, [0] * len(last), ((), DOUBLE)[choose(0, 1)], builder.channels)
     return builder.build()
+
+
+def is_whole(value: Value, values: list[Value]) -> bool:
+    """Whether it is one map that no wider value contains: written over, a part would be one map for its readers, another for
+    the wide value's."""
+    return len(value.parts) == 1 and not any(value.parts[0] in other.parts for other in values if other is not value)
 
 
 def evaluate(program: Program, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
