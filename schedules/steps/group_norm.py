@@ -13,9 +13,9 @@ from tvm.tirx import Buffer, PrimFunc
 
 from schedules.steps.frame import declare_sources, feature_map, shifted, vector_lanes
 from schedules.steps.lanes import Lanes
-from schedules.steps.layer_norm import normalized, quotient, running_sum
+from schedules.steps.layer_norm import normalized, quotient
 from schedules.steps.maps import Maps
-from schedules.steps.reduce import rounded_quotient
+from schedules.steps.reduce import rounded_quotient, running_sum
 from tvm_srq.steps import GroupNorm
 
 PARTS = 64  # into which CPUs divide the rows, to add them up in parallel

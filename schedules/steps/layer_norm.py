@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, PrimFunc
+from tvm.tirx import PrimFunc
 
 from schedules.steps.frame import Place, build, vector_lanes
 from schedules.steps.lanes import STREAM_RANGE, Lanes
 from schedules.steps.maps import Maps
+from schedules.steps.reduce import running_sum
 from tvm_srq.steps import LayerNorm
 
 
@@ -35,13 +36,6 @@ def build_layer_norm(step: LayerNorm, maps: Maps) -> tuple[PrimFunc, list]:
             place.store(lanes.cast(result, maps.output.dtype), every)
 
     return build(step, maps, constants, body, group=maps.padded), constants
-
-
-def running_sum(device: str) -> Buffer:
-    """One int64, 0."""
-    total = T.alloc_buffer((1,), "int64", scope="local" if device == "cuda" else "global")
-    T.buffer_store(total, T.int64(0), [0])
-    return total
 
 
 def quotient(gain: Expr, divisor: Expr) -> Expr:

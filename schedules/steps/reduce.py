@@ -87,6 +87,13 @@ def vector_sum(lanes: Lanes, rows: Expr, columns: Expr, term: Callable, mean: Ex
     return T.bind(total[every])
 
 
+def running_sum(device: str) -> Buffer:
+    """One int64, 0."""
+    total = T.alloc_buffer((1,), "int64", scope="local" if device == "cuda" else "global")
+    T.buffer_store(total, T.int64(0), [0])
+    return total
+
+
 def on_cuda(padded: int, rows: Expr, columns: Expr, term: Callable, write: Callable[[SumOf, Expr], None]) -> None:
     """A block for 16 channels. Every thread adds up its part of the columns, then all threads' sums of its channel."""
     with (
@@ -98,20 +105,15 @@ def on_cuda(padded: int, rows: Expr, columns: Expr, term: Callable, write: Calla
         parts = T.alloc_buffer((PIXELS, CHANNELS), "int64", scope="shared")
 
         def sum_of(mean: Expr | None) -> Expr:
-            mine = zeroed()
+            mine = running_sum("cuda")
             with T.serial(0, rows) as row, T.serial(0, (columns - part + PIXELS - 1) // PIXELS) as turn:
                 T.buffer_store(mine, mine[0] + term(row, turn * PIXELS + part, channel, mean), [0])
             T.evaluate(T.tvm_storage_sync("shared"))  # an earlier sum has been read
             T.buffer_store(parts, mine[0], [part, lane])
             T.evaluate(T.tvm_storage_sync("shared"))
-            total = zeroed()
+            total = running_sum("cuda")
             with T.serial(0, PIXELS) as other:
                 T.buffer_store(total, total[0] + parts[other, lane], [0])
             return T.bind(total[0])
-
-        def zeroed() -> Buffer:
-            buffer = T.alloc_buffer((1,), "int64", scope="local")
-            T.buffer_store(buffer, T.int64(0), [0])
-            return buffer
 
         write(sum_of, channel)  # all threads of a channel the same

@@ -15,6 +15,7 @@ from tvm_srq.spec_file import load_spec
 
 PLAIN = {"rounding": "nearest", "widening": False, "compensation": False}  # any codes do: accuracy is measured elsewhere
 EVERY = [*SCALES, *ONNX]
+PAPERS = ("edsr_r8f64_x2.pt", "srresnet_bn8_x4.pt")  # of networks that the paper has, all of Set5 at once
 LARGE = ("RealESRGAN_x4plus_anime_6B.pth", "rdn_d10c3g64_x2.pt")  # a minute and more each
 
 
@@ -38,9 +39,8 @@ def test_a_crop_on_the_best_target(file, data, tmp_path):
     np.testing.assert_array_equal(Session(tmp_path / "net.tar", 1)(picture), IntegerReference(load_spec(spec))(picture))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 8])
-@pytest.mark.parametrize("file", EVERY)
+@pytest.mark.parametrize("file", [pytest.param(file, marks=[] if file in PAPERS else [pytest.mark.slow]) for file in EVERY])
 def test_set5_on_every_target(file, bits, data, tmp_path):
     spec = quantized(data, file, tmp_path, bits)
     reference = IntegerReference(load_spec(spec))

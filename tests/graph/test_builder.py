@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from any_convolution import convolution_case, of_any_geometry
+from hypothesis import settings
 from torch.nn import functional
 
 from tvm_srq.errors import UserError
@@ -21,20 +21,10 @@ def run(builder: GraphBuilder, picture: torch.Tensor) -> torch.Tensor:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    kernel=st.integers(1, 5), stride=st.integers(1, 3), dilation=st.integers(1, 2), padding=st.integers(0, 3),
-    below=st.integers(0, 1), groups=st.sampled_from([1, 2]),
-)  # fmt: skip
-def test_convolution(kernel, stride, dilation, padding, below, groups):
-    generator = torch.Generator().manual_seed(0)
-    weight, bias = torch.randn(4, 4 // groups, kernel, kernel, generator=generator), torch.randn(4, generator=generator)
-    picture = torch.randn(1, 4, 19, 16, generator=generator)
-    builder = GraphBuilder()
-    builder.convolution("c", PICTURE, weight.numpy(), bias.numpy(), stride, (dilation,) * 2,
-                        (padding, padding, padding + below, padding + below), groups)  # fmt: skip
-    padded = functional.pad(picture, [padding, padding + below] * 2)
-    expected = functional.conv2d(padded, weight, bias, stride, 0, dilation, groups)
-    torch.testing.assert_close(run(builder, picture), expected, rtol=0, atol=1e-4)
+@of_any_geometry
+def test_convolution(**geometry):
+    case = convolution_case(**geometry)
+    torch.testing.assert_close(run(case.builder, case.picture), case.expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape, padding", [((1, 3), (0, 1, 0, 1)), ((3, 1), (1, 0, 1, 0)), ((5, 3), (2, 1, 2, 1))])

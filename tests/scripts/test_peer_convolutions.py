@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from any_convolution import convolution_case, of_any_geometry
+from hypothesis import settings
 from torch import nn
 from torch.nn import functional
 
@@ -28,23 +28,15 @@ def layer_of(builder: GraphBuilder) -> nn.Module | None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(
-    kernel=st.integers(1, 5), stride=st.integers(1, 3), dilation=st.integers(1, 2), padding=st.integers(0, 3),
-    below=st.integers(0, 1), groups=st.sampled_from([1, 2]),
-)  # fmt: skip
-def test_any_convolution(kernel, stride, dilation, padding, below, groups):
-    weight, bias, picture = random(4, 4 // groups, kernel, kernel), random(4), random(1, 4, 19, 16)
-    builder = GraphBuilder(4)
-    builder.convolution("c", PICTURE, weight.numpy(), bias.numpy(), stride, (dilation,) * 2,
-                        (padding, padding, padding + below, padding + below), groups)  # fmt: skip
-    layer = layer_of(builder)
+@of_any_geometry
+def test_any_convolution(**geometry):
+    case, stride = convolution_case(**geometry), geometry["stride"]
+    layer = layer_of(case.builder)
     assert layer is not None
-    padded = functional.pad(picture, [padding, padding + below] * 2)
-    expected = functional.conv2d(padded, weight, bias, stride, 0, dilation, groups)
-    torch.testing.assert_close(layer(picture), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(layer(case.picture), case.expected, rtol=0, atol=1e-4)
     plain = next(module for module in layer.modules() if isinstance(module, nn.Conv2d))
-    assert torch.equal(plain.weight, weight) and plain.stride == (stride, stride)
-    assert plain.dilation == ((dilation,) * 2 if kernel > 1 else (1, 1))
+    assert torch.equal(plain.weight, case.weight) and plain.stride == (stride, stride)
+    assert plain.dilation == ((geometry["dilation"],) * 2 if geometry["kernel"] > 1 else (1, 1))
 
 
 def test_the_usual_convolution_is_one_layer():

@@ -28,9 +28,13 @@ class Walk:
         names = [node.name for node in self.network.graph.nodes[self.position : stop]]
         return [values[name] for name in names if name in values]
 
+    def finished(self) -> list[Tensor]:
+        """The network's outputs, by batch."""
+        return [self.network.finish(values, self.position) for values in self.values]
+
     @torch.no_grad()
     def go_on(self, stop: int) -> list[list[Tensor]]:
-        """Move behind a unit; its outputs by batch."""
+        """Move on to a node; what those before it have made for it and those behind it, by batch."""
         self.values = [self.network.advance(values, self.position, stop) for values in self.values]
         outputs = [self.made(values, stop) for values in self.values]
         self.position = stop

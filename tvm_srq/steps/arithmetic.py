@@ -17,9 +17,9 @@ def clip_stream(value: Tensor) -> Tensor:
     return value.clamp(STREAM_MIN, STREAM_MAX)
 
 
-def rescale(value: Tensor, ratio: float | Tensor) -> Tensor:
-    """int32 -> int32: rint(clip_stream(float32(value) * ratio)), the ratio float32, one for all channels or (C, 1, 1)."""
-    return clip_stream(value.float() * ratio).round().to(torch.int32)
+def rescale(value: Tensor, ratio: float | Tensor, ends: tuple[int, int] = (STREAM_MIN, STREAM_MAX)) -> Tensor:
+    """int32 -> int32: rint(clip(float32(value) * ratio)), the ratio float32, one for all channels or (C, 1, 1)."""
+    return (value.float() * ratio).clamp(*ends).round().to(torch.int32)
 
 
 def by_channel(values: NDArray) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tvm_srq.steps.arithmetic import STREAM_MAX, STREAM_MIN, by_channel, floats, integers
+from tvm_srq.steps.arithmetic import STREAM_MAX, STREAM_MIN, by_channel, floats, integers, rescale
 from tvm_srq.steps.step import Step
 
 MAX_OFFSET = 2**24
@@ -44,5 +44,5 @@ class Scale(Step):
         (value,) = inputs
         self._require(len(value) == len(self.positive), f"{len(self.positive)} channels, not {len(value)}")
         multiplier = torch.where(value >= 0, by_channel(self.positive), by_channel(self.negative))
-        product = (value.float() * multiplier).clamp(-MAX_PRODUCT, MAX_PRODUCT).round().to(torch.int32)
+        product = rescale(value, multiplier, (-MAX_PRODUCT, MAX_PRODUCT))
         return (product + by_channel(self.offset)).clamp(self.low, self.high)

@@ -18,15 +18,16 @@ from tvm_srq.quant.fitting.compensate import (
     RIDGE,
     Moments,
     Target,
-    centres,
     chosen,
     compensated,
-    distance,
+    crop_side,
     least_squares,
     mean_error,
 )
+from tvm_srq.quant.fitting.pictures import centre_crop
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.simulate import Simulation
+from tvm_srq.quant.training.visible_error import simulated_distance
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +91,10 @@ def test_the_networks_target_is_taken_only_where_it_is_clearly_better():
 def test_held_out_pictures_come_nearer_and_stay_equal_in_integers(folder, batches):
     network = small_network()
     plain = quantize_network(network, folder, Settings(compensation=False))
-    spec, errors = compensated(network, plain, batches, batches)
     targets = [network(batch) for batch in batches]
-    assert distance(spec, batches, targets) == pytest.approx(min(errors[chosen(errors)], errors[NONE]))
-    assert distance(spec, batches, targets) < distance(plain, batches, targets)
+    spec, errors = compensated(network, plain, batches, batches, targets)
+    assert simulated_distance(spec, batches, targets) == pytest.approx(min(errors[chosen(errors)], errors[NONE]))
+    assert simulated_distance(spec, batches, targets) < simulated_distance(plain, batches, targets)
     picture = read_picture(list_pictures(folder)[0])
     difference = np.abs(IntegerReference(spec)(picture).astype(int) - Simulation(spec)(picture))
     assert difference.mean() < 4  # narrow codes that a tie sends to the other side are far apart
@@ -102,15 +103,17 @@ def test_held_out_pictures_come_nearer_and_stay_equal_in_integers(folder, batche
 def test_the_same_seed_gives_the_same_weights(folder, batches):
     network = small_network()
     plain = quantize_network(network, folder, Settings(compensation=False))
-    first, second = (compensated(network, plain, batches, batches, seed=3)[0] for _ in range(2))
+    targets = [network(batch) for batch in batches]
+    first, second = (compensated(network, plain, batches, batches, targets, seed=3)[0] for _ in range(2))
     for name, layer in first.layers.items():
         np.testing.assert_array_equal(layer.weight, second.layers[name].weight)
         np.testing.assert_array_equal(layer.correction, second.layers[name].correction)
 
 
 def test_pictures_are_cut_to_their_centres():
-    network = small_network()
-    picture = torch.arange(3 * 200 * 210, dtype=torch.float32).reshape(1, 3, 200, 210)
-    (cut,) = centres(network.graph, [picture])
-    top, left = (200 - cut.shape[2]) // 2, (210 - cut.shape[3]) // 2
-    torch.testing.assert_close(cut, picture[:, :, top : top + cut.shape[2], left : left + cut.shape[3]])
+    side = crop_side(small_network().graph, 1)
+    picture = np.arange(200 * 210 * 3).reshape(200, 210, 3)
+    cut = centre_crop(picture, side)
+    top, left = (200 - cut.shape[0]) // 2, (210 - cut.shape[1]) // 2
+    assert cut.shape[:2] == (side, side)
+    np.testing.assert_array_equal(cut, picture[top : top + cut.shape[0], left : left + cut.shape[1]])

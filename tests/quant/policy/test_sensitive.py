@@ -67,12 +67,13 @@ def test_more_is_held_wider_while_the_whole_network_is_further_off_than_its_laye
     network = small_network()
     policy = Policy(network.graph, Settings())
     spec = quantize_network(network, folder, Settings(8, 8, compensation=False))
-    found = sensitive.Sensitive(network, spec, policy, [torch.zeros(1, 3, 8, 8)])
+    batches = [torch.zeros(1, 3, 8, 8)]
+    found = sensitive.Sensitive(network, spec, policy, batches, [network(batch) for batch in batches])
     names = [node.name for node in network.graph.convolutions() if node.name not in policy.edges][:4]
     found.errors, found.visible = dict(zip(names, (8.0, 4.0, 0.6, 0.2), strict=True)), 1.0
     monkeypatch.setattr(sensitive, "MOST_WORK", 1.0)
     seen, said = [], iter(distances)
-    monkeypatch.setattr(found, "distance", lambda _: next(said))
+    monkeypatch.setattr(sensitive, "simulated_distance", lambda *_: next(said))
 
     def fit(precisions):
         seen.append(len(precisions))

@@ -29,9 +29,9 @@ from tqdm import tqdm
 from tvm_srq.graph.graph import Graph, Node
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.rounding import patches_at, round_with_feedback
-from tvm_srq.quant.fitting.walk import Walk
-from tvm_srq.quant.simulate import quantizing_hook, simulated
-from tvm_srq.quant.training.visible_error import visible_distance
+from tvm_srq.quant.simulate import quantizing_hook
+from tvm_srq.quant.training.visible_error import simulated_distance
+from tvm_srq.quant.walk import Walk
 from tvm_srq.spec import LayerSpec, QuantSpec
 
 RIDGE = 0.1  # of the moments' mean diagonal
@@ -52,22 +52,20 @@ class Target(Enum):
 
 @torch.no_grad()
 def compensated(
-    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], seed: int = 0
+    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], targets: list[Tensor], seed: int = 0
 ) -> tuple[QuantSpec, dict[str, float]]:
     """The better of two compensations, or ``spec`` itself where neither brings the output nearer.
 
     Args:
-        pictures, held_out: (1, C, H, W) network inputs to fit on, their centres, and to compare on.
+        pictures, held_out: (1, C, H, W) network inputs to fit on and to compare on; ``targets``: the latter's outputs.
 
     Returns:
         The QuantSpec, and by candidate the error of the output on ``held_out``, in squared 8-bit grey levels.
     """
-    targets = [network(batch) for batch in held_out]
-    candidates, errors = {NONE: spec}, {NONE: distance(spec, held_out, targets)}
-    crops = centres(network.graph, pictures)
+    candidates, errors = {NONE: spec}, {NONE: simulated_distance(spec, held_out, targets)}
     for target in Target:
-        candidates[target.value] = Compensation(network, spec, crops, target, seed).run()
-        errors[target.value] = distance(candidates[target.value], held_out, targets)
+        candidates[target.value] = Compensation(network, spec, pictures, target, seed).run()
+        errors[target.value] = simulated_distance(candidates[target.value], held_out, targets)
     return candidates[chosen(errors)], errors
 
 
@@ -78,22 +76,10 @@ def chosen(errors: dict[str, float]) -> str:
     return network if errors[network] < CLEARLY * errors[own] else own
 
 
-def distance(spec: QuantSpec, batches: list[Tensor], targets: list[Tensor]) -> float:
-    """Of the simulated output, as PSNR sees it, in squared grey levels."""
-    network = simulated(spec)
-    return visible_distance([network(batch) for batch in batches], targets, spec.graph.picture.grey_level)
-
-
-def centres(graph: Graph, pictures: list[Tensor]) -> list[Tensor]:
-    """The pictures' centres, as large as memory allows."""
+def crop_side(graph: Graph, count: int) -> int:
+    """Rows and columns that so many pictures are cut to: as many as memory allows."""
     by_pixel = max(graph.channels[node.name] * graph.extents[node.name](1024) ** 2 / 1024**2 for node in graph.nodes)
-    side = int(np.clip(math.sqrt(MEMORY / (len(pictures) * by_pixel)), *SIDES))
-    side = max(side, graph.smallest)
-    cut = []
-    for picture in pictures:
-        top, left = (max((length - side) // 2, 0) for length in picture.shape[2:])
-        cut.append(picture[:, :, top : top + side, left : left + side])
-    return cut
+    return max(int(np.clip(math.sqrt(MEMORY / (count * by_pixel)), *SIDES)), graph.smallest)
 
 
 @dataclass

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tvm_srq.graph.graph import PICTURE
-from tvm_srq.graph.network import GraphNetwork, Values
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, equalized_weights, factors
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.uniform import fit_least_squares, ranged_quantizer
 from tvm_srq.quant.simulate import fake_quantize
 from tvm_srq.quant.statistics.observers import Observer
+from tvm_srq.quant.walk import Walk
 
 RANGES = (1.2, 0.9, 0.8)  # of the calibrated extremes
 
@@ -53,16 +53,12 @@ class OutputChooser:
     """Goes through a float network reader by reader, keeping the values in front of the current one.
 
     Args:
-        batches: (1, C, H, W) network inputs.
+        batches: (1, C, H, W) network inputs; ``targets``: the network's outputs.
     """
 
-    @torch.no_grad()
-    def __init__(self, network: GraphNetwork, batches: list[Tensor]):
-        self.network = network
+    def __init__(self, network: GraphNetwork, batches: list[Tensor], targets: list[Tensor]):
+        self.network, self.targets, self.walk = network, targets, Walk(network, batches)
         self.position_of = {node.name: position for position, node in enumerate(network.graph.nodes)}
-        self.targets = [network(batch) for batch in batches]
-        self.values: list[Values] = [{PICTURE: batch} for batch in batches]
-        self.position = 0
 
     @torch.no_grad()
     def choose(self, readers: dict[str, Precision], power: NDArray[np.float64], fits: list[Fit]) -> Fit:
@@ -72,9 +68,7 @@ class OutputChooser:
             readers: the convolutions that read the value alone, in execution order; also from call to call.
             power: (C,) mean square of the value's channels.
         """
-        position = self.position_of[next(iter(readers))]
-        self.values = [self.network.advance(values, self.position, position) for values in self.values]
-        self.position = position
+        self.walk.go_on(self.position_of[next(iter(readers))])
         tried = [replace(fit, error=self.output_error(readers, power, fit)) for fit in fits]
         return min(tried, key=lambda fit: fit.error)
 
@@ -82,7 +76,7 @@ class OutputChooser:
         with ExitStack() as stack:
             for name, precision in readers.items():
                 stack.enter_context(quantized(self.network.convolution(name), power, precision, fit))
-            outputs = [self.network.finish(values, self.position) for values in self.values]
+            outputs = self.walk.finished()
         return sum(float(((a - b) ** 2).mean()) for a, b in zip(outputs, self.targets, strict=True)) / len(outputs)
 
 

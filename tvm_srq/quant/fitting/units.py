@@ -17,8 +17,8 @@ from tqdm import tqdm
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
-from tvm_srq.quant.fitting.walk import Walk
 from tvm_srq.quant.training.finetune import random_patches
+from tvm_srq.quant.walk import Walk
 from tvm_srq.spec import QuantSpec
 
 

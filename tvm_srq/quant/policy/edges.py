@@ -16,8 +16,8 @@ def edge_layers(graph: Graph) -> frozenset[str]:
     reaches many pixels.
     """
     shuffled, last = sources_of(graph, {"pixel_shuffle"}), made_by(graph, graph.output)
-    first = {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
-    own = {graph.extents[node.inputs[0]] for node in graph.convolutions() if node.name in first} or {graph.extents[PICTURE]}
+    first = picture_readers(graph)
+    own = {graph.extents[graph.node(name).inputs[0]] for name in first} or {graph.extents[PICTURE]}
     return frozenset(
         node.name
         for node in graph.convolutions()
@@ -27,8 +27,11 @@ def edge_layers(graph: Graph) -> frozenset[str]:
 
 def ends(graph: Graph) -> frozenset[str]:
     """Those of them that read the picture or make it."""
-    first = {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
-    return frozenset(first | made_by(graph, graph.output))
+    return frozenset(picture_readers(graph) | made_by(graph, graph.output))
+
+
+def picture_readers(graph: Graph) -> set[str]:
+    return {node.name for node in graph.convolutions() if reads_picture(graph, node.inputs[0])}
 
 
 def input_pixels(graph: Graph) -> dict[str, float]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
 
-import torch
 from torch import Tensor
 
 from tvm_srq.graph.graph import Graph
@@ -20,8 +19,7 @@ from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import IN_RANGE, Precision
 from tvm_srq.quant.reports.sensitivity import BOTH, measure_layers
-from tvm_srq.quant.simulate import simulated
-from tvm_srq.quant.training.visible_error import visible_distance
+from tvm_srq.quant.training.visible_error import simulated_distance
 from tvm_srq.spec import QuantSpec
 
 VISIBLE = 2.5  # squared grey levels, summed over layers, by the upscaling factor: the larger it is, the less certain details are
@@ -36,14 +34,14 @@ class Sensitive:
 
     Args:
         spec: under ``policy``.
-        batches: (1, C, H, W) network inputs to measure on.
+        batches: (1, C, H, W) network inputs to measure on; ``targets``: the full-precision outputs.
     """
 
-    @torch.no_grad()
-    def __init__(self, network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor]):
-        self.network, self.policy, self.batches = network, policy, batches
+    def __init__(
+        self, network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor], targets: list[Tensor]
+    ):
+        self.network, self.policy, self.batches, self.targets = network, policy, batches, targets
         self.visible = VISIBLE * network.scale
-        self.targets = [network(batch) for batch in batches]
         layers = {name: layer for name, layer in spec.layers.items() if may_be_wider(policy, name)}
         measured = measure_layers(network, replace(spec, layers=layers), batches, (BOTH,)) if layers else {}
         self.errors = {name: error for name, (error,) in measured.items()}
@@ -60,17 +58,11 @@ class Sensitive:
             if len(names) == len(found):
                 break
             found = {name: astuple(wider(self.policy, name)) for name in names}
-            error = self.distance(fit(found))
+            error = simulated_distance(fit(found), self.batches, self.targets)
             if error <= self.visible:
                 break
             left *= self.visible / error
         return found
-
-    @torch.no_grad()
-    def distance(self, spec: QuantSpec) -> float:
-        """Of the simulated output, in squared grey levels."""
-        network = simulated(spec)
-        return visible_distance([network(batch) for batch in self.batches], self.targets, spec.graph.picture.grey_level)
 
 
 def may_be_wider(policy: Policy, name: str) -> bool:

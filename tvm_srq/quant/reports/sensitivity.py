@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from tvm_srq.graph.graph import PICTURE
-from tvm_srq.graph.network import GraphNetwork, Values
+from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.simulate import correcting_hook, quantizing_hook
+from tvm_srq.quant.walk import Walk
 from tvm_srq.spec import LayerSpec, QuantSpec
 
 
@@ -78,17 +78,15 @@ def measure_layers(
     """
     graph, targets = network.graph, [network(batch) for batch in batches]
     position_of = {node.name: position for position, node in enumerate(graph.nodes)}
-    states: list[Values] = [{PICTURE: batch} for batch in batches]
-    position, grey = 0, graph.picture.grey_level
+    walk, grey = Walk(network, batches), graph.picture.grey_level
     result = {}
     for name, layer in tqdm(spec.layers.items(), "measuring layers", disable=None):
         convolution = network.convolution(name)
-        states = [network.advance(values, position, position_of[name]) for values in states]
-        position = position_of[name]
+        walk.go_on(position_of[name])
         errors = []
         for inputs, weights in variants:
             with quantized_layer(convolution, layer, inputs, weights):
-                outputs = [network.finish(values, position) for values in states]
+                outputs = walk.finished()
             distances = [float((((a - b) / grey) ** 2).mean()) for a, b in zip(outputs, targets, strict=True)]
             errors.append(float(np.mean(distances)))
         result[name] = errors

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tvm_srq.quant.simulate import simulated
+from tvm_srq.spec import QuantSpec
+
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 COLOUR = 0.25  # what squared differences of red, green and blue count beside luma's, so that colours stay right
 FLOOR = 0.1  # squared grey levels: rounding to whole ones alone makes 0.08
@@ -34,3 +37,10 @@ def visible_distance(outputs: Sequence[Tensor], targets: Sequence[Tensor], grey_
     """
     errors = [squared_error((output - target) / grey_level) for output, target in zip(outputs, targets, strict=True)]
     return float(logarithmic(torch.cat(errors)).exp())
+
+
+@torch.no_grad()
+def simulated_distance(spec: QuantSpec, batches: Sequence[Tensor], targets: Sequence[Tensor]) -> float:
+    """:func:`visible_distance` of what a quantized network, simulated, makes of network inputs, to ``targets``."""
+    network = simulated(spec)
+    return visible_distance([network(batch) for batch in batches], targets, spec.graph.picture.grey_level)
