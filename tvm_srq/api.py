@@ -72,7 +72,7 @@ def analyze(
 
     require_folder(Path(output))
     require_other(output, calibration)
-    return analysis.table(analysis.analyze(load_network(checkpoint, scale), load_spec(spec_path), calibration, output))
+    return analysis.analyze(load_network(checkpoint, scale), load_spec(spec_path), calibration, output).in_words()
 
 
 def compile_network(

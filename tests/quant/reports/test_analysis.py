@@ -70,10 +70,15 @@ def test_clipping_outliers_shifts_colours_of_a_real_network(data):
 
 def test_the_command_writes_a_table_and_plots(quantized, pictures, tmp_path):
     network, spec = quantized
-    reports = analyze(network, spec, pictures, tmp_path / "report")
+    found = analyze(network, spec, pictures, tmp_path / "report")
+    reports = found.layers
     assert sum(report.share for report in reports) == pytest.approx(1)
     names = [row["name"] for row in json.loads((tmp_path / "report/layers.json").read_text())]
     assert names == list(spec.layers) and len(table(reports).splitlines()) == len(names) + 2
+    colours = json.loads((tmp_path / "report/colours.json").read_text())
+    assert len(colours) == 125 and colours[0]["colour"] == [0, 0, 0]
+    assert max(abs(error) for row in colours for error in row["error"]) == found.colours.worst
+    assert found.in_words().splitlines()[-1] == found.colours.in_words()
     written = {path.name for path in (tmp_path / "report").iterdir()}
     assert {"sensitivity.png", "colour_shift.png", "input_body.0.conv1.png"} <= written
 

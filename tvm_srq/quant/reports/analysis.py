@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -17,6 +18,7 @@ from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.fitting.pictures import centre_crop
 from tvm_srq.quant.fitting.plain import input_observer
 from tvm_srq.quant.reports.colour_shift import colour_shift
+from tvm_srq.quant.reports.flat_colours import ColourErrors, colour_errors
 from tvm_srq.quant.reports.sensitivity import LayerError, layer_errors
 from tvm_srq.quant.statistics.collect import collect_statistics
 from tvm_srq.quant.statistics.observers import Observer
@@ -43,8 +45,19 @@ class LayerReport:
     clipped: float
 
 
-def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: str | Path) -> list[LayerReport]:
-    """Measure every layer on low-resolution pictures and write ``layers.json`` and the plots into a folder.
+@dataclass(frozen=True)
+class Analysis:
+    """What was measured, layer by layer and on flat colours."""
+
+    layers: list[LayerReport]
+    colours: ColourErrors
+
+    def in_words(self) -> str:
+        return f"{table(self.layers)}\n{self.colours.in_words()}"
+
+
+def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: str | Path) -> Analysis:
+    """Measure every layer on low-resolution pictures and write ``layers.json``, ``colours.json`` and the plots into a folder.
 
     Raises:
         UserError: the two are not the same network, a picture is unreadable, or matplotlib is missing.
@@ -63,9 +76,11 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     read = [name for name, layer in spec.layers.items() if layer.input is not None]
     observers = {name: input_observer(graph, name, seen) for name in read}
     reports = layer_reports(spec, layer_errors(network, spec, batches), observers)
+    colours = colour_errors(network, spec)
     output.mkdir(parents=True, exist_ok=True)
-    with replacing(output / "layers.json") as temporary:
-        temporary.write_text(json.dumps([asdict(report) for report in reports], indent=1) + "\n")
+    write_rows(output / "layers.json", [asdict(report) for report in reports])
+    rows = zip(*(values.tolist() for values in (colours.colours, colours.exact, colours.errors)), strict=True)
+    write_rows(output / "colours.json", [dict(zip(("colour", "exact", "error"), row, strict=True)) for row in rows])
     plots.sensitivity(reports, output / "sensitivity.png")
     for name, layer in tqdm(spec.layers.items(), "plotting", disable=None):
         if layer.input is not None:
@@ -74,7 +89,12 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     write_picture(output / "colour_exact.png", shift.exact)
     write_picture(output / "colour_clipped.png", shift.clipped)
     plots.colour_shift(shift, CLIPPED, output / "colour_shift.png")
-    return reports
+    return Analysis(reports, colours)
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def layer_reports(spec: QuantSpec, errors: list[LayerError], observers: dict[str, Observer]) -> list[LayerReport]:

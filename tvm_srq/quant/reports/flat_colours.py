@@ -1,0 +1,67 @@
+"""What quantization makes of flat pictures in the colours of the cube: what logos, cartoons and screenshots are full of.
+
+Calibration pictures hardly have saturated colours, so the codes' ranges may end where such colours need them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tvm_srq.graph.network import GraphNetwork, as_batch
+from tvm_srq.quant.simulate import simulated
+from tvm_srq.spec import QuantSpec
+from tvm_srq.stress.colours import colour_cube
+
+SIDE, AT_ONCE = 24, 25  # of the pictures, and how many are run together
+
+
+@dataclass(frozen=True)
+class ColourErrors:
+    """What quantization made of flat colours.
+
+    Attributes:
+        colours: (N, 3) uint8, of the pictures that went in.
+        exact: (N, C) mean grey levels that the full-precision network makes, in the middle half of the picture.
+        errors: (N, C) by how much the quantized network's differ.
+    """
+
+    colours: NDArray[np.uint8]
+    exact: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+    @property
+    def worst(self) -> float:
+        """The largest error of a channel, in grey levels."""
+        return float(np.abs(self.errors).max())
+
+    def in_words(self) -> str:
+        index = int(np.abs(self.errors).max(1).argmax())
+        colour, changes = (", ".join(f"{value:{form}}" for value in values) for values, form in (
+            (self.colours[index], "d"), (self.errors[index], "+.1f"),
+        ))  # fmt: skip
+        mean = np.abs(self.errors).mean()
+        return f"flat colours: off by {mean:.2f} grey levels on average, at worst ({colour}) by ({changes})"
+
+
+def colour_errors(network: GraphNetwork, spec: QuantSpec) -> ColourErrors:
+    """Run flat pictures of every colour of the cube (tvm_srq.stress.colours) through a network and its simulated QuantSpec."""
+    colours, side = colour_cube(), max(SIDE, network.graph.smallest)
+    flat = [np.ascontiguousarray(np.broadcast_to(colour, (side, side, 3))) for colour in colours]
+    batch = torch.cat([as_batch(picture, network.graph) for picture in flat])
+    exact, quantized = (middle_colours(each, batch) for each in (network, simulated(spec)))
+    return ColourErrors(colours, exact, quantized - exact)
+
+
+@torch.no_grad()
+def middle_colours(network: GraphNetwork, batch: Tensor) -> NDArray[np.float64]:
+    """(N, C, H, W) network inputs -> (N, C) mean grey levels of the middle half of what the network makes of them."""
+    output = torch.cat([network(part) for part in batch.split(AT_ONCE)])
+    height, width = output.shape[2:]
+    middle = output[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    shown = (middle / network.graph.picture.grey_level).clamp(0, 255)
+    return shown.double().mean((2, 3)).numpy()
