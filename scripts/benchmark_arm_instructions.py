@@ -8,7 +8,6 @@ how long it waits for memory, is not in them. Milliseconds of the emulator say n
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +27,7 @@ from peers.pictures import benchmark_picture
 from peers.recipes import build, parse_recipe
 from peers.task import PeerUnavailableError, Task
 from tvm_srq.errors import UserError, guarded
-from tvm_srq.files import replacing, require_folder
+from tvm_srq.files import require_folder, write_json
 from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.metrics import psnr_y
 from tvm_srq.networks import load_graph
@@ -141,9 +140,7 @@ def report(rows: list[Row], context: dict[str, Any], path: str | None) -> None:
     print("\n".join(f"{key}: {value}" for key, value in context.items()), end="\n\n")
     print(markdown(rows))
     if path:
-        with replacing(path) as temporary:
-            written = {"context": context, "rows": [asdict(row) for row in rows]}
-            temporary.write_text(json.dumps(written, indent=1) + "\n")
+        write_json(path, {"context": context, "rows": [asdict(row) for row in rows]})
 
 
 def markdown(rows: list[Row]) -> str:

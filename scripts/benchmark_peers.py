@@ -11,7 +11,6 @@ of the process (all its threads) and wall time; ratios are taken within a round.
 """
 
 import argparse
-import json
 import os
 import platform
 import random
@@ -33,7 +32,7 @@ from peers.results import Row, as_json, conclusions, markdown
 from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
 from tvm_srq.errors import UserError, guarded
-from tvm_srq.files import replacing, require_folder
+from tvm_srq.files import require_folder, write_json
 from tvm_srq.graph.float_runner import GraphRunner
 from tvm_srq.metrics import psnr_y
 from tvm_srq.networks import load_graph
@@ -114,8 +113,7 @@ def compare(parsed: argparse.Namespace) -> None:
     print(markdown(rows, parsed.threads), end="\n\n")
     print("\n".join(conclusions(rows)))
     if parsed.json:
-        with replacing(parsed.json) as temporary:
-            temporary.write_text(json.dumps(as_json(rows, context), indent=1) + "\n")
+        write_json(parsed.json, as_json(rows, context))
 
 
 def prepare_task(parsed: argparse.Namespace) -> tuple[Task, dict[str, Any]]:

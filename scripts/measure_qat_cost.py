@@ -17,7 +17,7 @@ from typing import Any
 
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.errors import UserError, guarded
-from tvm_srq.files import replacing
+from tvm_srq.files import write_json
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.metrics import mean_psnr_y
@@ -61,22 +61,17 @@ def measure(parsed: argparse.Namespace) -> None:
     for form, key in keys.items():
         if key not in results:
             results[key] = qat_cell(network, form, parsed, data)
-            write(parsed.results, results)
+            write_json(parsed.results, results)
     if parsed.default_seconds is not None:
         default: dict[str, Any] = {"CPU seconds": parsed.default_seconds, "PSNR": parsed.default_psnr, "given": True}
     else:
         key = f"{name} default"
         if key not in results:
             results[key] = default_cell(network, parsed, data)
-            write(parsed.results, results)
+            write_json(parsed.results, results)
         default = results[key]
     for form, key in keys.items():
         print("\n".join(report(key, form, results[key], default)), flush=True)
-
-
-def write(path: Path, results: dict) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def qat_cell(network: GraphNetwork, form: str, parsed: argparse.Namespace, data: Path) -> dict[str, Any]:

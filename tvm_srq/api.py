@@ -15,7 +15,7 @@ from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import find_dataset, pairs
 from tvm_srq.data.pictures import picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing, require_folder, require_other, written_through
+from tvm_srq.files import replacing, require_folder, require_other, write_json, written_through
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 from tvm_srq.remote.address import DeviceAddress
 
@@ -229,7 +229,6 @@ def evaluate(
     network: str | Path, dataset: str, json_path: str | Path | None = None, scale: int | None = None
 ) -> dict[str, Any]:
     """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics; at ``scale``, if the network serves several."""
-    import json
 
     if json_path is not None:
         require_folder(Path(json_path))
@@ -245,9 +244,7 @@ def evaluate(
     mean = {key: float(np.mean([image[key] for image in images])) for key in ("psnr_y", "ssim_y")}
     report = {"mean": mean, "images": images, "protocol": {**PROTOCOL, "scale": scale, "executor": executor}}
     if json_path is not None:
-        with replacing(json_path) as temporary:
-            written = report | {"mean": finite(mean), "images": [finite(image) for image in images]}
-            temporary.write_text(json.dumps(written, indent=1) + "\n")
+        write_json(json_path, report | {"mean": finite(mean), "images": [finite(image) for image in images]})
     return report
 
 

@@ -1,5 +1,6 @@
 """Files that are read and written: told in one sentence if that cannot be, and written whole or not at all."""
 
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tvm_srq.errors import UserError, shortened
 from tvm_srq.scratch import FULL, scratch_file
@@ -96,6 +97,16 @@ class replacing:  # noqa: N801 - reads as a verb: ``with replacing(path) as temp
 
     def told(self, error: OSError, mend: str) -> UserError:
         return UserError(f"cannot write {shortened(self.path)}: {error.strerror}; {'make room' if error.errno in FULL else mend}")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value for people to read, whole or not at all.
+
+    Raises:
+        UserError: as :class:`replacing`.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def written_through(path: str | Path) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tables.methods import METHODS, row_key
 from tvm_srq import api
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.files import replacing
+from tvm_srq.files import write_json
 from tvm_srq.metrics import mean_psnr_y
 from tvm_srq.networks import load_graph, load_network
 from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule
@@ -96,5 +96,4 @@ class Tables:
         progress.finish()
 
     def save(self) -> None:
-        with replacing(self.file) as temporary:
-            temporary.write_text(json.dumps(self.rows, indent=1) + "\n")
+        write_json(self.file, self.rows)

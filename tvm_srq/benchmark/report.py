@@ -1,13 +1,12 @@
 """The ``benchmark`` command."""
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tvm_srq.benchmark.frames import describe_frames, time_frames
-from tvm_srq.files import replacing, require_folder, require_other
+from tvm_srq.files import require_folder, require_other, write_json
 from tvm_srq.remote.address import DeviceAddress
 
 
@@ -30,8 +29,7 @@ def benchmark(
     else:
         lines, figures = benchmark_here(path, height, width, rounds, threads, per_layer)
     if json_path is not None:
-        with replacing(json_path) as temporary:
-            temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(json_path, figures)
     return "\n".join(lines)
 
 

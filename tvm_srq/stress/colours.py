@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = (0, 64, 128, 192, 255)
+BLACK, WHITE = np.zeros(3), np.full(3, 255.0)
 
 
 def colour_cube(levels: Sequence[int] = LEVELS) -> NDArray[np.uint8]:

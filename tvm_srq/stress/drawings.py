@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from PIL import ImageDraw
 
 from tvm_srq.stress.canvas import FINER, any_colour, draw
-from tvm_srq.stress.colours import saturated
-from tvm_srq.stress.gratings import BLACK, WHITE
+from tvm_srq.stress.colours import BLACK, WHITE, saturated
 
 
 def curve(side: int, random: np.random.Generator) -> list[tuple[float, float]]:

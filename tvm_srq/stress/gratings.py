@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.stress.colours import along, blend, two_colours
-
-BLACK, WHITE = np.zeros(3), np.full(3, 255.0)
+from tvm_srq.stress.colours import BLACK, WHITE, along, blend, two_colours
 
 
 def zone_plate(size: int, random: np.random.Generator) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 from schedules.generic.space import Tiling
 from schedules.workload import Convolution
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.files import write_json
 
 FORMAT = "tvm-srq-tuning-1"
 
@@ -92,8 +92,7 @@ def save_records(records: Records, path: str | Path) -> None:
         for task in records.tasks.values()
     ]  # fmt: skip
     head = {"format": FORMAT, "target": records.target, "processor": records.processor, "versions": records.versions}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({**head, "tasks": tasks}, indent=1) + "\n")
+    write_json(path, {**head, "tasks": tasks})
 
 
 def load_records(path: str | Path, target: str) -> Records:

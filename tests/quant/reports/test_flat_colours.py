@@ -1,4 +1,4 @@
-"""Errors of flat colours: none of an exact network, and those that codes make which end too early."""
+"""Errors of flat colours: as the picture shows them, larger where codes end too early, and told in words."""
 
 from dataclasses import replace
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from tvm_srq.data.pictures import evenly, list_pictures, read_picture, write_picture
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.files import write_json
 from tvm_srq.graph.file import describe
 from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.fitting.pictures import centre_crop
@@ -78,9 +76,9 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     reports = layer_reports(spec, layer_errors(network, spec, batches), observers)
     colours = colour_errors(network, spec)
     output.mkdir(parents=True, exist_ok=True)
-    write_rows(output / "layers.json", [asdict(report) for report in reports])
+    write_json(output / "layers.json", [asdict(report) for report in reports])
     rows = zip(*(values.tolist() for values in (colours.colours, colours.exact, colours.errors)), strict=True)
-    write_rows(output / "colours.json", [dict(zip(("colour", "exact", "error"), row, strict=True)) for row in rows])
+    write_json(output / "colours.json", [dict(zip(("colour", "exact", "error"), row, strict=True)) for row in rows])
     plots.sensitivity(reports, output / "sensitivity.png")
     for name, layer in tqdm(spec.layers.items(), "plotting", disable=None):
         if layer.input is not None:
@@ -90,11 +88,6 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     write_picture(output / "colour_clipped.png", shift.clipped)
     plots.colour_shift(shift, CLIPPED, output / "colour_shift.png")
     return Analysis(reports, colours)
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def layer_reports(spec: QuantSpec, errors: list[LayerError], observers: dict[str, Observer]) -> list[LayerReport]:

@@ -41,9 +41,8 @@ class ColourErrors:
 
     def in_words(self) -> str:
         index = int(np.abs(self.errors).max(1).argmax())
-        colour, changes = (", ".join(f"{value:{form}}" for value in values) for values, form in (
-            (self.colours[index], "d"), (self.errors[index], "+.1f"),
-        ))  # fmt: skip
+        colour = ", ".join(f"{level}" for level in self.colours[index])
+        changes = ", ".join(f"{error:+.1f}" for error in self.errors[index])
         mean = np.abs(self.errors).mean()
         return f"flat colours: off by {mean:.2f} grey levels on average, at worst ({colour}) by ({changes})"
 
@@ -51,8 +50,7 @@ class ColourErrors:
 def colour_errors(network: GraphNetwork, spec: QuantSpec) -> ColourErrors:
     """Run flat pictures of every colour of the cube (tvm_srq.stress.colours) through a network and its simulated QuantSpec."""
     colours, side = colour_cube(), max(SIDE, network.graph.smallest)
-    flat = [np.ascontiguousarray(np.broadcast_to(colour, (side, side, 3))) for colour in colours]
-    batch = torch.cat([as_batch(picture, network.graph) for picture in flat])
+    batch = torch.cat([as_batch(np.full((side, side, 3), colour), network.graph) for colour in colours])
     exact, quantized = (middle_colours(each, batch) for each in (network, simulated(spec)))
     return ColourErrors(colours, exact, quantized - exact)
 
