@@ -19,6 +19,7 @@ OVERRIDES = (
     ("seed", int, "of every random choice"),
 )
 SWITCHES = {
+    "colours": "fit ranges to the calibration pictures alone, not to saturated colours besides",
     "widening": "hold no layer wider than told, not even those that narrow codes would visibly harm",
     "compensation": "do not fit weights once more to the codes that they are given",
 }

@@ -28,9 +28,9 @@ class Walk:
         names = [node.name for node in self.network.graph.nodes[self.position : stop]]
         return [values[name] for name in names if name in values]
 
-    def finished(self) -> list[Tensor]:
-        """The network's outputs, by batch."""
-        return [self.network.finish(values, self.position) for values in self.values]
+    def finished(self, first: int = 0) -> list[Tensor]:
+        """The network's outputs, by batch from the ``first`` on."""
+        return [self.network.finish(values, self.position) for values in self.values[first:]]
 
     @torch.no_grad()
     def go_on(self, stop: int) -> list[list[Tensor]]:

@@ -41,6 +41,12 @@ def test_work_is_shared_by_multiplications():
     assert set(work) == {node.name for node in graph.convolutions()}
 
 
+def test_layers_that_shift_colours_come_first_also_where_errors_are_not_visible():
+    errors, work = {"a": VISIBLE / 4, "b": VISIBLE / 2, "c": VISIBLE / 8}, {"a": 0.1, "b": 0.1, "c": 0.4}
+    assert most_harmful(errors, work, VISIBLE, {"c", "a"}) == ["a", "c"]
+    assert most_harmful(errors, work, VISIBLE / 4, {"c"}) == ["c", "b"]
+
+
 def harmed(network: GraphNetwork) -> GraphNetwork:
     """The network with a gain behind it that makes every error visible."""
     graph = network.graph

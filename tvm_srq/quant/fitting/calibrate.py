@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork, as_batch
-from tvm_srq.quant.fitting.compensate import compensated, crop_side
+from tvm_srq.quant.fitting.compensate import SIDES, compensated, crop_side
 from tvm_srq.quant.fitting.first_fit import FirstFit
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
 from tvm_srq.quant.fitting.pictures import centre_crop, chosen_pictures, pictures_to_train_on
@@ -22,6 +24,8 @@ from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.statistics.cache import cached_statistics
 from tvm_srq.quant.statistics.collect import Statistics
 from tvm_srq.spec import QuantSpec
+from tvm_srq.stress.collection import Part
+from tvm_srq.stress.colours import squares
 
 __all__ = ["Settings", "quantize_network"]
 
@@ -49,7 +53,7 @@ def quantize_network(
     fit = FirstFit(network, folder, statistics or statistics_for(network, folder, settings), settings)
     spec = fit.spec({})
     if settings.widens:
-        sensitive = Sensitive(network, spec, Policy(network.graph, settings), fit.crops[::2], fit.targets[::2])
+        sensitive = Sensitive(network, spec, Policy(network.graph, settings), fit.crops[::2], fit.targets[::2], fit.flat)
         widened = sensitive.widths(fit.spec)
         if widened:
             report_widened(network.graph, widened)
@@ -87,5 +91,7 @@ def errors_compensated(fit: FirstFit, spec: QuantSpec, folder: str | Path) -> Qu
     paths, _ = chosen_pictures(folder, fit.settings)
     side = crop_side(fit.graph, len(paths))
     pictures = [as_batch(centre_crop(read_picture(path), side), fit.graph) for path in paths]
+    if fit.settings.holds_colours:
+        pictures.append(as_batch(squares(max(side, SIDES[1]), np.random.default_rng(Part.FIT.value)), fit.graph))
     spec, errors = compensated(fit.network, spec, pictures, fit.crops, fit.targets, fit.settings.seed)
     return replace(spec, metadata={**spec.metadata, "compensation_errors": errors})

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from tvm_srq import __version__
@@ -20,6 +21,7 @@ from tvm_srq.quant.fitting.equalize import equalized_weights
 from tvm_srq.quant.fitting.output_choice import OutputChooser
 from tvm_srq.quant.fitting.pictures import held_out_crops
 from tvm_srq.quant.fitting.plain import fit_plainly
+from tvm_srq.quant.fitting.reached import Reached, flat_inputs, reached_by
 from tvm_srq.quant.fitting.rounding import round_with_feedback
 from tvm_srq.quant.fitting.streams import function_tables, stream_steps
 from tvm_srq.quant.fitting.value_fits import GroupFit, ValueFitter
@@ -29,6 +31,8 @@ from tvm_srq.quant.quantizers.weights import quantize_weights
 from tvm_srq.quant.statistics.collect import Statistics
 from tvm_srq.quant.statistics.observers import side_by_side
 from tvm_srq.spec import LayerSpec, QuantSpec
+
+FLAT = 0.05  # what flat colours count beside photographs where weights are rounded
 
 
 class FirstFit:
@@ -41,7 +45,14 @@ class FirstFit:
 
     @torch.no_grad()
     def __init__(self, network: GraphNetwork, folder: str | Path, statistics: Statistics, settings: Settings):
-        self.network, self.graph, self.statistics, self.settings = network, network.graph, statistics, settings
+        self.network, self.graph, self.settings = network, network.graph, settings
+        self.statistics, self.largest = statistics, dict(statistics.largest)
+        self.flat: Tensor | None = None
+        self.reached: Reached | None = None
+        if settings.holds_colours:
+            self.flat = flat_inputs(self.graph)
+            self.reached = reached_by(network, self.flat)
+            self.largest = {name: max(most, self.reached.largest[name]) for name, most in self.largest.items()}
         self.crops = held_out_crops(self.graph, folder, settings) if settings.equalizes else []
         self.targets = [network(crop) for crop in self.crops]
         self.metadata = {"tvm_srq": __version__, "calibration_pictures": len(list_pictures(folder))}
@@ -56,14 +67,15 @@ class FirstFit:
             if reads_pixels(graph, node):
                 found[node.name] = self.rounded(node.name, self.of_pixels(policy, node.name))
         layers = {node.name: found[node.name] for node in graph.convolutions()}
-        streams = stream_steps(graph, self.statistics.largest)
+        streams = stream_steps(graph, self.largest)
         metadata = {**self.metadata, **settings.__dict__}
         return QuantSpec(graph, layers, streams, function_tables(graph, streams), metadata)
 
     def equalized(self, policy: Policy) -> dict[str, LayerSpec]:
         layers: dict[str, LayerSpec] = {}
-        chooser = OutputChooser(self.network, self.crops, self.targets)
-        fitter = ValueFitter(self.graph, policy, self.statistics.values, chooser)
+        chooser = OutputChooser(self.network, self.crops, self.flat)
+        reached = {} if self.reached is None else self.reached.extremes
+        fitter = ValueFitter(self.graph, policy, self.statistics.values, reached, chooser)
         for group in tqdm(coded_values(self.graph, policy.kind), "fitting", disable=None):
             deciding = group.values, *((name, policy.precision(name)) for name in group.readers)
             if deciding not in self.known:
@@ -100,9 +112,9 @@ class FirstFit:
 
     def rounded(self, name: str, layer: LayerSpec) -> LayerSpec:
         """Round a layer's weights again, at its scales and equalization, with feedback within each value that it reads."""
-        graph, moments_of = self.graph, self.statistics.moments
+        graph = self.graph
         node, exact = graph.node(name), exact_weight(graph, name)
-        if moments_of is None or node.attributes["groups"] != 1:
+        if self.statistics.moments is None or node.attributes["groups"] != 1:
             return layer
         factors = np.ones(exact.shape[1], np.float32) if layer.equalization is None else layer.equalization
         unrounded = exact * factors[:, None, None] / layer.weight_scale.reshape(-1, 1, 1, 1)
@@ -110,10 +122,16 @@ class FirstFit:
         for value in (node.inputs[0],) if reads_pixels(graph, node) else parts_of(graph, node):
             part = slice(first, first + graph.channels[value])
             by_weight = np.repeat(factors[part], exact.shape[2] * exact.shape[3])
-            moments = moments_of[value, exact.shape[2]].mean / np.outer(by_weight, by_weight)
+            moments = self.moments(value, exact.shape[2]) / np.outer(by_weight, by_weight)
             codes[:, part] = round_with_feedback(unrounded[:, part], layer.weight_magnitude, moments, layer.winograd)
             first = part.stop
         return replace(layer, weight=codes)
+
+    def moments(self, value: str, kernel: int) -> NDArray[np.float32]:
+        """Second moments of a value's patches, those of flat colours among them."""
+        assert self.statistics.moments is not None
+        of_photographs = self.statistics.moments[value, kernel].mean
+        return of_photographs if self.reached is None else of_photographs + FLAT * self.reached.moments(value, kernel)
 
 
 def exact_weight(graph: Graph, name: str) -> NDArray[np.float32]:

@@ -1,15 +1,16 @@
-"""Choosing an edge layer's equalization and input range by what they do to the picture, not to the tensor.
+"""Chooses among input ranges by what they do to the picture, not to the tensor.
 
 The inputs of the upsampler and of the last convolution have outliers that carry colour: least squares on the
 tensor clips them, the full range starves the rest. Which is right differs by layer, so candidates are tried one
-by one in the float network, and the one whose output is nearest to the full-precision output on held-out
-calibration pictures wins. No ground truth is used.
+by one in the float network, and the one whose output is nearest to the full-precision output wins: on held-out
+calibration pictures, of which no ground truth is used, and on flat colours (quant.fitting.reached).
 
-Squares are what counts here, not what PSNR sees (quant.training.visible_error), which forgives the busy crops and clips too
-much: with upsamplers in range that gains 0.05 dB on EDSR and loses 0.32 on SRResNet.
+What counts is how much an error adds to the network's own, taken to be the same in all photographs: squares count, not what
+PSNR sees (quant.training.visible_error), which forgives the busy crops and clips too much: with upsamplers in range that
+gains 0.05 dB on EDSR and loses 0.32 on SRResNet. Flat colours must stay what they are; the worst of them counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -18,15 +19,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tvm_srq.graph.graph import PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, equalized_weights, factors
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.uniform import fit_least_squares, ranged_quantizer
+from tvm_srq.quant.reports.flat_colours import middle_colours, shown
 from tvm_srq.quant.simulate import fake_quantize
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.quant.walk import Walk
 
 RANGES = (1.2, 0.9, 0.8)  # of the calibrated extremes
+OWN_ERROR = 2.5  # squared grey levels by the square of the upscaling factor: how wrong networks are about photographs
+FLAT = 0.02  # what the worst flat colour counts beside all photographs
+MOST_SHIFT = 0.25  # grey levels that one layer may shift a flat colour by before other ranges are tried
 
 
 def full_range(observer: Observer, precision: Precision) -> list[Fit]:
@@ -53,16 +59,23 @@ class OutputChooser:
     """Goes through a float network reader by reader, keeping the values in front of the current one.
 
     Args:
-        batches: (1, C, H, W) network inputs; ``targets``: the network's outputs.
+        photographs: (1, C, H, W) network inputs; ``flat``: (N, C, H, W), of one colour each.
     """
 
-    def __init__(self, network: GraphNetwork, batches: list[Tensor], targets: list[Tensor]):
-        self.network, self.targets, self.walk = network, targets, Walk(network, batches)
+    @torch.no_grad()
+    def __init__(self, network: GraphNetwork, photographs: Sequence[Tensor], flat: Tensor | None = None):
+        self.network, self.flat = network, flat
+        batches = [*photographs, *([] if flat is None else [flat])]
+        self.walk, self.targets = Walk(network, batches), [network(batch) for batch in batches]
         self.position_of = {node.name: position for position, node in enumerate(network.graph.nodes)}
+        usual = OWN_ERROR * network.scale**2
+        own, counts = [usual] * len(photographs), [1 / len(photographs)] * len(photographs)
+        self.own = np.array(own if flat is None else [*own, 1.0])
+        self.counts = np.array(counts if flat is None else [*counts, FLAT])
 
     @torch.no_grad()
     def choose(self, readers: dict[str, Precision], power: NDArray[np.float64], fits: list[Fit]) -> Fit:
-        """The fit with the least squared output error when only these readers of one value are quantized.
+        """The fit of least error when only these readers of one value are quantized.
 
         Args:
             readers: the convolutions that read the value alone, in execution order; also from call to call.
@@ -72,12 +85,37 @@ class OutputChooser:
         tried = [replace(fit, error=self.output_error(readers, power, fit)) for fit in fits]
         return min(tried, key=lambda fit: fit.error)
 
+    @torch.no_grad()
+    def shifts_colours(self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit) -> bool:
+        """Whether flat colours visibly change when these readers alone are quantized so."""
+        self.walk.go_on(self.position_of[next(iter(readers))])
+        return self.flat is not None and self.errors(readers, power, fit, -1)[0] > MOST_SHIFT**2
+
     def output_error(self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit) -> float:
+        """How much larger the network's error becomes: the logarithm of its factor."""
+        return float(self.counts @ np.log1p(self.errors(readers, power, fit) / self.own))
+
+    def errors(
+        self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit, first: int = 0
+    ) -> NDArray[np.float64]:
+        """By batch, from the ``first`` on."""
         with ExitStack() as stack:
             for name, precision in readers.items():
                 stack.enter_context(quantized(self.network.convolution(name), power, precision, fit))
-            outputs = self.walk.finished()
-        return sum(float(((a - b) ** 2).mean()) for a, b in zip(outputs, self.targets, strict=True)) / len(outputs)
+            outputs = self.walk.finished(first)
+        pairs, picture = list(zip(outputs, self.targets[first:], strict=True)), self.network.graph.picture
+        shifts = [] if self.flat is None else [largest_shift(*pairs.pop(), picture) ** 2]
+        return np.array([squared_error(*pair, picture) for pair in pairs] + shifts)
+
+
+def squared_error(output: Tensor, target: Tensor, picture: PictureFormat) -> float:
+    """Mean over a picture, as it is shown, in squared grey levels."""
+    return float((shown(output, picture) - shown(target, picture)).square().mean())
+
+
+def largest_shift(outputs: Tensor, targets: Tensor, picture: PictureFormat) -> float:
+    """Of flat pictures' mean colours, in grey levels."""
+    return float((middle_colours(outputs, picture) - middle_colours(targets, picture)).abs().max())
 
 
 @contextmanager

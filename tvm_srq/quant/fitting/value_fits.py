@@ -17,15 +17,19 @@ from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.dual_region import fit_aligned, fit_within
 from tvm_srq.quant.quantizers.zero_points import (
     FEWEST_BITS,
+    SHARES,
     Choose,
     Ranges,
     code_ends,
     fit_best_placed,
     fit_by_output,
+    fit_placed,
     place,
 )
 from tvm_srq.quant.statistics.observers import Observer, side_by_side
 from tvm_srq.spec import GridQuantizer
+
+USUAL_STRENGTH = 0.75  # mostly the best where codes reach far
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,14 @@ class ValueFitter:
     """Fits the codes of a graph's values.
 
     Args:
-        observers: of values, by name.
+        observers: of values, by name; ``reached``: those of saturated colours, or none.
         chooser: compares candidates for the network's edge by its output.
     """
 
-    def __init__(self, graph: Graph, policy: Policy, observers: dict[str, Observer], chooser: OutputChooser):
-        self.graph, self.policy, self.observers, self.chooser = graph, policy, observers, chooser
+    def __init__(
+        self, graph: Graph, policy: Policy, observers: dict[str, Observer], reached: dict[str, Observer], chooser: OutputChooser
+    ):
+        self.graph, self.policy, self.observers, self.reached, self.chooser = graph, policy, observers, reached, chooser
 
     def fit(self, group: CodedValues) -> GroupFit:
         precision = self.policy.precision(group.readers[0])
@@ -69,21 +75,44 @@ class ValueFitter:
         if any(value not in ("", None) for value in said):
             return fit_as_said(observer, readings, precision, *said)
         at_edge = group.readers[0] in self.policy.whole_edges and len(group.values) == 1
-        choose = self.choice(group, observer) if at_edge else None
-        if self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS:
-            return (
-                fit_best_placed(observer, readings, precision) if choose is None
-                else fit_by_output(observer, readings, precision, choose)
-            )  # fmt: skip
-        if choose is None:
-            return fit_best_strength(observer, readings, precision)
+        return (self.fit_at_edge if at_edge else self.fit_inside)(group, value, precision, readings)
+
+    def fit_at_edge(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:
+        """The fit of least output error."""
+        observer, choose = self.observers[value], self.choice(group)
+        if self.is_placed(precision):
+            return fit_by_output(self.reaching(value), readings, precision, choose)
         if precision.activation_bits < FEWEST_BITS:  # upsamplers as the body: a dual region
             return choose([fit_equalized(observer, readings, precision, strength) for strength in STRENGTHS])
         return choose(other_ranges(observer, precision, choose(full_range(observer, precision))))
 
-    def choice(self, group: CodedValues, observer: Observer) -> Choose:
-        readers = {name: self.policy.precision(name) for name in group.readers}
-        return lambda fits: self.chooser.choose(readers, observer.power, fits)
+    def fit_inside(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:
+        """The fit of least error to be expected; if that visibly shifts flat colours, of least output error."""
+        observer = self.observers[value]
+        if not self.is_placed(precision):
+            return fit_best_strength(observer, readings, precision)
+        fit = fit_best_placed(observer, readings, precision)
+        if len(group.values) > 1 or not self.chooser.shifts_colours(self.readers(group), observer.power, fit):
+            return fit
+        wider = fit_placed(self.reaching(value), readings, precision, USUAL_STRENGTH, SHARES)
+        return self.choice(group)([fit, *wider])
+
+    def is_placed(self, precision: Precision) -> bool:
+        """Whether every channel has a range of its own."""
+        return self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS
+
+    def choice(self, group: CodedValues) -> Choose:
+        """Which candidate for a group of one value makes the least output error."""
+        power = self.observers[group.values[0]].power
+        return lambda fits: self.chooser.choose(self.readers(group), power, fits)
+
+    def reaching(self, value: str) -> Observer:
+        """What was seen of a value, with the extremes of saturated colours."""
+        observer = self.observers[value]
+        return observer.reaching(self.reached[value]) if value in self.reached else observer
+
+    def readers(self, group: CodedValues) -> dict[str, Precision]:
+        return {name: self.policy.precision(name) for name in group.readers}
 
     def readings(self, group: CodedValues, value: str) -> list[Reading]:
         """The weights that read a value."""

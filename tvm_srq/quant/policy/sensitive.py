@@ -3,18 +3,20 @@
 The paper's policy keeps head, upsampler and last convolution at 8 bits, for they are sensitive in its three networks. In others
 further layers are: convolutions of one pixel that join a block's branches, or those behind the last block. The float
 network is run with one layer quantized at a time; where all errors together would be visible, layers of most error for their
-work become wider. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 4; others 8.
+work become wider, and so do layers that alone visibly shift flat colours: with few codes no range holds both what saturated
+colours reach and what photographs mostly have. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 4; others 8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import astuple, replace
 
 from torch import Tensor
 
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.fitting.reached import colour_shifts
 from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import IN_RANGE, Precision
@@ -23,6 +25,7 @@ from tvm_srq.quant.training.visible_error import simulated_distance
 from tvm_srq.spec import QuantSpec
 
 VISIBLE = 2.5  # squared grey levels, summed over layers, by the upscaling factor: the larger it is, the less certain details are
+MOST_SHIFT = 1.0  # grey levels that one layer may shift a flat colour by
 ROUNDS = 3  # of choices
 MOST_WORK = 0.5  # of the network's multiplications, in layers held wider
 WIDE = Precision(8, 127, 8, None)
@@ -35,16 +38,21 @@ class Sensitive:
     Args:
         spec: under ``policy``.
         batches: (1, C, H, W) network inputs to measure on; ``targets``: the full-precision outputs.
+        flat: (N, C, H, W) network inputs of one colour each, or None where colours do not count.
     """
 
     def __init__(
-        self, network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor], targets: list[Tensor]
-    ):
+        self, network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor], targets: list[Tensor],
+        flat: Tensor | None = None,
+    ):  # fmt: skip
         self.network, self.policy, self.batches, self.targets = network, policy, batches, targets
         self.visible = VISIBLE * network.scale
         layers = {name: layer for name, layer in spec.layers.items() if may_be_wider(policy, name)}
-        measured = measure_layers(network, replace(spec, layers=layers), batches, (BOTH,)) if layers else {}
+        narrow = replace(spec, layers=layers)
+        measured = measure_layers(network, narrow, batches, (BOTH,)) if layers else {}
         self.errors = {name: error for name, (error,) in measured.items()}
+        shifts = colour_shifts(network, narrow, flat) if layers and flat is not None else {}
+        self.shifting = {name for name, shift in shifts.items() if shift > MOST_SHIFT}
 
     def widths(self, fit: Callable[[dict[str, tuple]], QuantSpec]) -> dict[str, tuple]:
         """The layers to hold wider, as ``Settings.precisions`` has them.
@@ -54,7 +62,7 @@ class Sensitive:
         """
         left, found = self.visible, dict[str, tuple]()
         for _ in range(ROUNDS):
-            names = most_harmful(self.errors, work_of(self.network.graph), left)
+            names = most_harmful(self.errors, work_of(self.network.graph), left, self.shifting)
             if len(names) == len(found):
                 break
             found = {name: astuple(wider(self.policy, name)) for name in names}
@@ -83,11 +91,14 @@ def work_of(graph: Graph) -> dict[str, float]:
     return {name: multiplications / sum(work.values()) for name, multiplications in work.items()}
 
 
-def most_harmful(errors: Mapping[str, float], work: Mapping[str, float], visible: float) -> list[str]:
-    """Layers of most error for their work, until what the others do is no longer visible or the work is too much."""
+def most_harmful(
+    errors: Mapping[str, float], work: Mapping[str, float], visible: float, first: Set[str] = frozenset()
+) -> list[str]:
+    """The ``first`` layers, then those of most error for their work, until what the others do is no longer visible or the
+    work is too much."""
     left, done, found = sum(errors.values()), 0.0, []
-    for name in sorted(errors, key=lambda name: errors[name] / work[name], reverse=True):
-        if left <= visible:
+    for name in sorted(errors, key=lambda name: (name in first, errors[name] / work[name]), reverse=True):
+        if left <= visible and name not in first:
             break
         if done + work[name] <= MOST_WORK:
             found.append(name)

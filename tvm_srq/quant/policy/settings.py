@@ -31,6 +31,7 @@ class Settings:
             there unit by unit (quant.fitting.units; integer grids only), or "nearest".
         widening: whether layers that narrow codes would visibly harm are held wider (quant.policy.sensitive).
         compensation: whether weights are fitted once more to the codes that they are given (quant.fitting.compensate).
+        colours: whether ranges hold saturated colours, which photographs hardly have (quant.fitting.reached).
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
             exact Winograd takes, weights and activations of 6 bits. That runs as fast as 4 bits.
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
@@ -53,6 +54,7 @@ class Settings:
     rounding: str = "feedback"
     widening: bool = True
     compensation: bool = True
+    colours: bool = True
     upsamplers: str = "edge"
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
@@ -89,6 +91,10 @@ class Settings:
     @property
     def widens(self) -> bool:
         return self.widening and self.equalizes
+
+    @property
+    def holds_colours(self) -> bool:
+        return self.colours and self.equalizes
 
     @property
     def compensates(self) -> bool:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tvm_srq.graph.graph import PictureFormat
 from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.simulate import simulated
 from tvm_srq.spec import QuantSpec
@@ -51,15 +52,24 @@ def colour_errors(network: GraphNetwork, spec: QuantSpec) -> ColourErrors:
     """Run flat pictures of every colour of the cube (tvm_srq.stress.colours) through a network and its simulated QuantSpec."""
     colours, side = colour_cube(), max(SIDE, network.graph.smallest)
     batch = torch.cat([as_batch(np.full((side, side, 3), colour), network.graph) for colour in colours])
-    exact, quantized = (middle_colours(each, batch) for each in (network, simulated(spec)))
+    exact, quantized = (colours_made_of(batch, each) for each in (network, simulated(spec)))
     return ColourErrors(colours, exact, quantized - exact)
 
 
 @torch.no_grad()
-def middle_colours(network: GraphNetwork, batch: Tensor) -> NDArray[np.float64]:
-    """(N, C, H, W) network inputs -> (N, C) mean grey levels of the middle half of what the network makes of them."""
-    output = torch.cat([network(part) for part in batch.split(AT_ONCE)])
+def colours_made_of(batch: Tensor, network: GraphNetwork) -> NDArray[np.float64]:
+    """(N, C) mean grey levels of what a network makes of (N, C, H, W) flat inputs."""
+    made = [middle_colours(network(part), network.graph.picture) for part in batch.split(AT_ONCE)]
+    return torch.cat(made).numpy()
+
+
+def middle_colours(output: Tensor, picture: PictureFormat) -> Tensor:
+    """(N, C, H, W) network outputs -> (N, C) float64 mean grey levels in their middle half, as the picture shows them."""
     height, width = output.shape[2:]
     middle = output[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4]
-    shown = (middle / network.graph.picture.grey_level).clamp(0, 255)
-    return shown.double().mean((2, 3)).numpy()
+    return shown(middle, picture).double().mean((2, 3))
+
+
+def shown(output: Tensor, picture: PictureFormat) -> Tensor:
+    """A network's output as the picture shows it, in grey levels."""
+    return ((output - picture.output_range[0]) / picture.grey_level).clamp(0, 255)

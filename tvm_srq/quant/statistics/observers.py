@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,11 @@ class Observer:
         count = min(max(SAMPLES_PER_PICTURE // len(flat), 1), flat.shape[1])
         index = torch.randint(flat.shape[1], (count,), generator=generator)
         self.samples.append(flat[:, index].numpy().astype(np.float32))
+
+    def reaching(self, other: Observer) -> Observer:
+        """The same samples, and the extremes of both."""
+        minima, maxima = np.minimum(self.minima, other.minima), np.maximum(self.maxima, other.maxima)
+        return replace(self, minima=minima, maxima=maxima)
 
     @property
     def minimum(self) -> float:
