@@ -44,7 +44,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def spec(pictures) -> QuantSpec:
-    return quantize_network(GraphNetwork(everything()), pictures, Settings())
+    return quantize_network(GraphNetwork(everything()), pictures, Settings(widening=False))
 
 
 def assert_same_layer(found: LayerSpec, wanted: LayerSpec) -> None:

@@ -168,7 +168,7 @@ def test_two_kinds_are_fitted_apart(pictures):
     body = sketch.convolution("body", head)
     wide = sketch.convolution("wide", sketch.concat(head, body), 16)
     graph = sketch.build(sketch.node("pixel_shuffle", wide, factor=2))
-    spec = quantize_network(GraphNetwork(graph), pictures, Settings())
+    spec = quantize_network(GraphNetwork(graph), pictures, Settings(widening=False))
     assert (spec.layers["body"].input.bits, spec.layers["wide"].input.bits) == (4, 8)
     needs = find_code_needs(graph, spec)
     assert len(needs.forms[head]) == 2 and len(needs.maps) == 3

@@ -26,7 +26,7 @@ def table(tmp_path, *lines):
 
 
 def with_table(graph, path):
-    return Settings(table={name: tuple(row) for name, row in read_table(path, graph).items()})
+    return Settings(table={name: tuple(row) for name, row in read_table(path, graph).items()}, widening=False)
 
 
 def test_the_settings_policy_is_written_and_read(tmp_path):
