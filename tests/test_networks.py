@@ -14,8 +14,8 @@ from torch.export import Dim, export
 from tvm_srq import api
 from tvm_srq.errors import UserError
 from tvm_srq.graph.file import describe
-from tvm_srq.graph.graph import PictureFormat
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.picture_options import PictureOptions
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.models import load_checkpoint
 from tvm_srq.models.compact import Compact
@@ -87,10 +87,10 @@ def test_a_checkpoint_of_another_scale_is_told(tmp_path):
 
 def test_a_program_of_torch_export(program, compact):
     network = load_network(program)
-    assert network.graph.description == "net.pt2" and "0 to 1" in network.graph.picture.assumed
+    assert network.graph.description == "net.pt2" and "0 to 1" in network.graph.picture.told
     with torch.no_grad():
         torch.testing.assert_close(network(picture()), compact(picture()), **TOLERANCE)
-    assert "assumed: pixels from 0 to 1, red first" in api.inspect(program)
+    assert "pictures: white is 1, red first, no mean, output 0 to 1 (assumed)" in api.inspect(program)
 
 
 def test_an_onnx_file(onnx_file, compact):
@@ -101,8 +101,7 @@ def test_an_onnx_file(onnx_file, compact):
 
 @pytest.mark.parametrize("file", ["program", "onnx_file"])
 def test_how_pictures_go_in_can_be_said(file, request):
-    wanted = PictureFormat(3, 255.0, (0.0, 255.0))
-    found = load_graph(request.getfixturevalue(file), picture=wanted).picture
+    found = load_graph(request.getfixturevalue(file), options=PictureOptions(255.0)).picture
     assert (found.white, found.output_range, found.channels) == (255.0, (0.0, 255.0), 3)
 
 
@@ -161,5 +160,5 @@ def test_a_network_of_any_file_is_quantized_and_runs(onnx_file, program, tmp_pat
 
 
 def test_a_picture_format_that_would_be_dropped_is_refused(default_checkpoint):
-    with pytest.raises(UserError, match="leave the picture's format out"):
-        load_network(default_checkpoint, picture=PictureFormat(white=255.0))
+    with pytest.raises(UserError, match=r"leave out what is said of its pictures \(white\)"):
+        load_network(default_checkpoint, options=PictureOptions(white=255.0))

@@ -28,7 +28,7 @@ class Own(nn.Module):
 
 def test_a_module_is_quantized_compiled_and_run(tmp_path):
     pictures = small_pictures(tmp_path)
-    ends = tvm_srq.PictureFormat(white=255.0, output_range=(0.0, 255.0))
+    ends = tvm_srq.PictureOptions(white=255.0)
     tvm_srq.quantize(Own(), pictures, tmp_path / "own.srq", weight_bits=8, activation_bits=8, picture=ends)
     tvm_srq.compile(tmp_path / "own.srq", "x86-64-v2", tmp_path / "own.tar")
     spec, picture = load_spec(tmp_path / "own.srq"), np.random.default_rng(0).integers(0, 256, (13, 18, 3), dtype=np.uint8)
@@ -40,6 +40,6 @@ def test_a_module_is_quantized_compiled_and_run(tmp_path):
 
 
 def test_nothing_else_is_offered():
-    assert set(tvm_srq.__all__) == {"PictureFormat", "Session", "compile", "evaluate", "quantize"}
+    assert set(tvm_srq.__all__) == {"PictureOptions", "Session", "compile", "evaluate", "quantize"}
     with pytest.raises(AttributeError, match="no attribute compiler"):
         tvm_srq.compiler  # noqa: B018

@@ -10,12 +10,12 @@ What is imported is loaded when it is first used: a Session needs neither PyTorc
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["PictureFormat", "Session", "compile", "evaluate", "quantize"]
+__all__ = ["PictureOptions", "Session", "compile", "evaluate", "quantize"]
 
 if TYPE_CHECKING:
     from tvm_srq.api import compile_network as compile  # noqa: A004 - what users expect it to be called
     from tvm_srq.api import evaluate, quantize
-    from tvm_srq.graph.graph import PictureFormat
+    from tvm_srq.graph.picture_options import PictureOptions
     from tvm_srq.runtime import Session
 
 
@@ -24,10 +24,10 @@ def __getattr__(name: str) -> Any:
         from tvm_srq.runtime import Session
 
         return Session
-    if name == "PictureFormat":
-        from tvm_srq.graph.graph import PictureFormat
+    if name == "PictureOptions":
+        from tvm_srq.graph.picture_options import PictureOptions
 
-        return PictureFormat
+        return PictureOptions
     if name in ("compile", "evaluate", "quantize"):
         from tvm_srq import api
 

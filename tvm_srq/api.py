@@ -1,7 +1,7 @@
 """What the commands do, as functions."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 
 from tvm_srq import __version__
 from tvm_srq.checks import LARGEST_SEED, require_number, require_threads
-from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.data.pictures import picture_format, read_picture, write_picture
+from tvm_srq.data.pictures import has_colours, in_grey, picture_format, read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder, require_other, write_json, written_through
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 from tvm_srq.remote.address import DeviceAddress
+from tvm_srq.upscalers import load_upscaler, require_not_told
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from tvm_srq.graph.graph import PictureFormat
+    from tvm_srq.graph.graph import Graph
+    from tvm_srq.graph.picture_options import PictureOptions
 
-Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 RANGES = {"pictures": (1, 1 << 20), "seed": (0, LARGEST_SEED), "finetune_steps": (0, 1 << 24)}
 """Of what quantizing is told in whole numbers and checks nowhere else."""
 
 
 def quantize(
     network: "str | Path | nn.Module", calibration: str | Path, output: str | Path, preset: str = "fast",
-    scale: int | None = None, table: str | Path | None = None, picture: "PictureFormat | None" = None, **settings: Any,
+    scale: int | None = None, table: str | Path | None = None, picture: "PictureOptions | None" = None, **settings: Any,
 ) -> None:  # fmt: skip
     """Quantize a network over a folder of low-resolution pictures; ``settings`` as quant.policy.presets.quantize_by_preset.
 
@@ -42,6 +42,7 @@ def quantize(
     Finetuning keeps its state beside the output, in ``OUTPUT.resume``, until the output is written: called again after it was
     ended, it goes on from there.
     """
+    from tvm_srq.graph.picture_options import UNTOLD
     from tvm_srq.networks import load_network
     from tvm_srq.quant.policy.presets import quantize_by_preset
     from tvm_srq.quant.policy.table import read_table
@@ -54,7 +55,7 @@ def quantize(
         if name in settings:
             require_number(name.replace("_", " "), settings[name], lowest, highest)
     progress = None if written_through(output) else Progress(f"{output}.resume")
-    loaded = load_network(network, scale, picture)
+    loaded = load_network(network, scale, picture or UNTOLD)
     if table is not None:
         settings["table"] = {name: tuple(row) for name, row in read_table(table, loaded.graph).items()}
     save_spec(quantize_by_preset(loaded, calibration, preset, progress=progress, **settings), output)
@@ -63,16 +64,19 @@ def quantize(
 
 
 def analyze(
-    checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path, scale: int | None = None
-) -> str:
-    """What a ``.srq`` costs its checkpoint, layer by layer: a table, and plots in the folder ``output``."""
+    checkpoint: str | Path, spec_path: str | Path, calibration: str | Path, output: str | Path, scale: int | None = None,
+    picture: "PictureOptions | None" = None,
+) -> str:  # fmt: skip
+    """What a ``.srq`` costs its network, layer by layer: a table, and plots in ``output``; ``picture`` as in :func:`quantize`."""
+    from tvm_srq.graph.picture_options import UNTOLD
     from tvm_srq.networks import load_network
     from tvm_srq.quant.reports import analysis
     from tvm_srq.spec_file import load_spec
 
     require_folder(Path(output))
     require_other(output, calibration)
-    return analysis.analyze(load_network(checkpoint, scale), load_spec(spec_path), calibration, output).in_words()
+    network = load_network(checkpoint, scale, picture or UNTOLD)
+    return analysis.analyze(network, load_spec(spec_path), calibration, output).in_words()
 
 
 def compile_network(
@@ -112,7 +116,8 @@ def compile_network(
     module = pipeline.lowered(spec, chosen, print_before, print_after)
     manifest = {
         "target": chosen.name, "tvm_target": chosen.config, "device": chosen.device, "network": spec.graph.description,
-        "scale": spec.graph.scale, "quantization": spec.metadata, "input": "(height, width, 3) uint8, any size",
+        "scale": spec.graph.scale, "quantization": spec.metadata, "input": taken_pictures(spec.graph),
+        "pictures": spec.graph.picture.told,
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
         "workspace": measure_workspace(module),
     }  # fmt: skip
@@ -122,6 +127,12 @@ def compile_network(
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()
     linking = Linking(chosen.host["mtriple"], cross_compiler, cross_compiler_options)
     save_artifact(executable, program, manifest, linking, output, further)
+
+
+def taken_pictures(graph: "Graph") -> str:
+    """What arrays a compiled network takes, in words."""
+    shape = "(height, width) or (height, width, 1) uint8, grey" if graph.picture.channels == 1 else "(height, width, 3) uint8"
+    return f"{shape}, any size" if graph.smallest == 1 else f"{shape}, {graph.smallest} x {graph.smallest} or more"
 
 
 def package(network: str | Path, folder: str | Path) -> None:
@@ -159,39 +170,6 @@ def tune(
         return tune_network(spec, chosen, trials, output, all_layers, size, seed, RemoteRunner(lent, chosen))
 
 
-def load_upscaler(path: str | Path, threads: int | None = None, scale: int | None = None) -> tuple[Upscaler, int, str]:
-    """A network to call, its scale, and what executes it: a .tar (on ``threads``), a .srq, a checkpoint, or ``bicubicN``.
-
-    ``scale``: which one, of a checkpoint that serves several.
-
-    Raises:
-        UserError: it cannot be loaded, or the number of threads is none.
-    """
-    require_threads(threads)
-    path = Path(path)
-    if path.name in ("bicubic2", "bicubic3", "bicubic4"):
-        factor = int(path.name[-1])
-        return lambda picture: resize_bicubic(picture, factor), factor, "bicubic"
-    if path.suffix == ".tar":
-        from tvm_srq.runtime import Session
-
-        session = Session(path, threads)
-        return session, session.scale, f"compiled for {session.manifest['target']}"
-    if path.suffix == ".srq":
-        from tvm_srq.lowering.reference import IntegerReference
-        from tvm_srq.quant.simulate import Simulation
-        from tvm_srq.spec_file import load_spec
-
-        spec = load_spec(path)
-        runner = IntegerReference(spec) if spec.integer else Simulation(spec)
-        return runner, spec.graph.scale, "integer reference" if spec.integer else "float simulation"
-    from tvm_srq.graph.float_runner import GraphRunner
-    from tvm_srq.networks import load_graph
-
-    graph = load_graph(path, scale)
-    return GraphRunner(graph), graph.scale, "PyTorch float32"
-
-
 def run(
     network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None
 ) -> None:
@@ -200,17 +178,30 @@ def run(
     require_other(output, network, picture)
     source = read_picture(picture)
     if device is None:
-        upscale, _, _ = load_upscaler(network, threads)
-        result = upscale(source)
+        loaded = load_upscaler(network, threads)
+        result = loaded.upscale(taken(source, picture, loaded.channels))
     else:
-        result = run_on_device(network, source, threads, device)
+        result = run_on_device(network, source, picture, threads, device)
     write_picture(output, result)
 
 
+def taken(source: NDArray[np.uint8], path: str | Path, channels: int | None) -> NDArray[np.uint8]:
+    """A picture file's pixels for a network of ``channels``; a grey one gets grey pictures only.
+
+    Raises:
+        UserError: it has colours, which would be lost.
+    """
+    if channels != 1:
+        return source
+    if has_colours(source):
+        raise UserError(f"{path} has colours, and the network upscales grey pictures: convert it to grey")
+    return in_grey(source)
+
+
 def run_on_device(
-    network: str | Path, picture: NDArray[np.uint8], threads: int | None, address: DeviceAddress
+    network: str | Path, source: NDArray[np.uint8], picture: str | Path, threads: int | None, address: DeviceAddress
 ) -> NDArray[np.uint8]:
-    """A picture, upscaled by a ``.tar`` on a device that a tracker lends.
+    """The pixels of a picture file, upscaled by a ``.tar`` on a device that a tracker lends.
 
     Raises:
         UserError: no such network, tracker or device, or the device is lost.
@@ -222,27 +213,38 @@ def run_on_device(
     from tvm_srq.remote.session import RemoteSession
 
     with borrowed(address) as device:
-        return RemoteSession(network, device, threads)(picture)
+        session = RemoteSession(network, device, threads)
+        return session(taken(source, picture, session.program.channels))
 
 
 def evaluate(
-    network: str | Path, dataset: str, json_path: str | Path | None = None, scale: int | None = None
-) -> dict[str, Any]:
-    """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics; at ``scale``, if the network serves several."""
+    network: str | Path, dataset: str, json_path: str | Path | None = None, scale: int | None = None,
+    picture: "PictureOptions | None" = None,
+) -> dict[str, Any]:  # fmt: skip
+    """PSNR-Y and SSIM-Y over a dataset, by the protocol of tvm_srq.metrics; grey networks get the luma of its pictures.
+
+    Args:
+        scale: which one, of a network that serves several.
+        picture: how pictures go in and come out, where the network does not say.
+    """
 
     if json_path is not None:
         require_folder(Path(json_path))
         require_other(json_path, network, dataset)
-    wanted = scale
-    upscale, scale, executor = load_upscaler(network, scale=wanted)
-    if wanted not in (None, scale):
-        raise UserError(f"{network} is of scale {scale}, not {wanted}; leave the scale out")
-    images = []
+    loaded = load_upscaler(network, scale=scale, picture=picture)
+    if scale not in (None, loaded.scale):
+        raise UserError(f"{network} is of scale {loaded.scale}, not {scale}; leave the scale out")
+    images, scale = [], loaded.scale
     for name, low, high in pairs(find_dataset(dataset, os.environ.get("TVM_SRQ_DATA")), scale):
-        result = upscale(low)
+        if loaded.channels == 1:
+            low, high = in_grey(low), in_grey(high)
+        result = loaded.upscale(low)
         images.append({"name": name, "psnr_y": psnr_y(result, high, scale), "ssim_y": ssim_y(result, high, scale)})
     mean = {key: float(np.mean([image[key] for image in images])) for key in ("psnr_y", "ssim_y")}
-    report = {"mean": mean, "images": images, "protocol": {**PROTOCOL, "scale": scale, "executor": executor}}
+    protocol = {**PROTOCOL, "scale": scale, "executor": loaded.executor}
+    if loaded.channels == 1:
+        protocol["pictures"] = "grey, the luma of ITU-R BT.601"
+    report = {"mean": mean, "images": images, "protocol": protocol}
     if json_path is not None:
         write_json(json_path, report | {"mean": finite(mean), "images": [finite(image) for image in images]})
     return report
@@ -253,8 +255,11 @@ def finite(scores: dict[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in scores.items()}
 
 
-def write_layer_table(path: str | Path, output: str | Path, scale: int | None = None) -> None:
+def write_layer_table(
+    path: str | Path, output: str | Path, scale: int | None = None, picture: "PictureOptions | None" = None
+) -> None:
     """A network's or a .srq's layers as a CSV table that ``quantize`` takes, edited or not."""
+    from tvm_srq.graph.picture_options import UNTOLD
     from tvm_srq.networks import load_graph
     from tvm_srq.quant.policy.table import rows_of_graph, rows_of_spec, write_table
     from tvm_srq.spec_file import load_spec
@@ -263,16 +268,25 @@ def write_layer_table(path: str | Path, output: str | Path, scale: int | None = 
     require_other(output, path)
     if Path(path).suffix == ".tar":
         raise UserError(f"{path} is compiled and has no table; give the .srq it was made of")
-    rows = rows_of_spec(load_spec(path)) if Path(path).suffix == ".srq" else rows_of_graph(load_graph(path, scale))
+    if Path(path).suffix == ".srq":
+        rows = rows_of_spec(load_spec(path))
+    else:
+        rows = rows_of_graph(load_graph(path, scale, picture or UNTOLD))
     with replacing(output) as temporary:
         temporary.write_text(write_table(rows))
 
 
-def inspect(path: str | Path, scale: int | None = None) -> str:
-    """What a checkpoint, .srq or .tar holds, as text; ``scale``: which one, of a checkpoint that serves several."""
+def inspect(path: str | Path, scale: int | None = None, picture: "PictureOptions | None" = None) -> str:
+    """What a network, .srq or .tar holds, as text.
+
+    Args:
+        scale: which one, of a checkpoint that serves several.
+        picture: how pictures go in and come out, where the file does not say.
+    """
     from tvm_srq import inspection
 
     path = Path(path)
+    require_not_told(path, picture)
     if path.suffix == ".tar":
         return inspection.artifact_text(path)
-    return inspection.spec_text(path) if path.suffix == ".srq" else inspection.graph_text(path, scale)
+    return inspection.spec_text(path) if path.suffix == ".srq" else inspection.graph_text(path, scale, picture)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tvm_srq.graph.picture_options import PictureOptions
 
 
 def artifact_text(path: Path) -> str:
@@ -13,7 +16,8 @@ def artifact_text(path: Path) -> str:
 
     manifest, _, members = read_artifact(path)
     sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
-    lines = [f"{manifest['network']} for {manifest['target']}, {sizes}"]
+    lines = [f"{manifest['network']} for {manifest['target']}, {sizes}", f"takes {manifest['input']}"]
+    lines += [f"pictures: {manifest['pictures']}"] if manifest["pictures"] else []
     for row in manifest["kernels"]:
         why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
         lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
@@ -27,7 +31,7 @@ def spec_text(path: Path) -> str:
     spec = load_spec(path)
     given = spec.metadata.get("precisions") or {}
     lines = [f"{spec.graph.description}, x{spec.graph.scale}, quantized by {', '.join(how_quantized(spec.metadata))}"]
-    lines += [f"assumed: {spec.graph.picture.assumed}"] if spec.graph.picture.assumed else []
+    lines += [f"pictures: {spec.graph.picture.told}"] if spec.graph.picture.told else []
     for name, layer in spec.layers.items():
         bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
         held = ", not of the policy" if name in given else ""
@@ -53,12 +57,13 @@ def how_quantized(metadata: dict[str, Any]) -> list[str]:
     return parts + [f"{name.replace('_', ' ')} {value}" for name, value in changed.items()]
 
 
-def graph_text(path: Path, scale: int | None) -> str:
-    """A float network's size, what was assumed of it, and what has no integer form."""
+def graph_text(path: Path, scale: int | None, picture: PictureOptions | None) -> str:
+    """A float network's size, how it wants pictures, and what has no integer form."""
+    from tvm_srq.graph.picture_options import UNTOLD
     from tvm_srq.networks import load_graph
 
-    graph = load_graph(path, scale)
+    graph = load_graph(path, scale, picture or UNTOLD)
     lines = [f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32"]
-    lines += [f"assumed: {graph.picture.assumed}"] if graph.picture.assumed else []
+    lines.append(f"pictures: {graph.picture.told}")
     lines += [f"no integer form: {node.name} ({node.operator})" for node in graph.without_integers]
     return "\n".join(lines)

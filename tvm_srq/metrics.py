@@ -18,7 +18,9 @@ PROTOCOL = {
 
 
 def luma(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """BT.601 studio-swing luma (16..235) of an (H, W, 3) uint8 RGB picture, unrounded."""
+    """BT.601 studio-swing luma (16..235) of an (H, W, 3) uint8 RGB picture, or an (H, W, 1) grey one, unrounded."""
+    if picture.shape[2] == 1:
+        return 16.0 + picture[:, :, 0].astype(np.float64) * 219.0 / 255.0
     return 16.0 + picture.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255.0
 
 

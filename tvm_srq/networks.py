@@ -8,15 +8,14 @@ from pathlib import Path
 from torch import nn
 
 from tvm_srq.errors import UserError
-from tvm_srq.graph.graph import Graph, PictureFormat
+from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.picture_options import UNTOLD, PictureOptions, format_of_network, require_untold
 from tvm_srq.models.base import Network
-
-ASSUMED = PictureFormat(assumed="pixels from 0 to 1, red first")
 
 
 def load_network(
-    source: str | Path | nn.Module, scale: int | None = None, picture: PictureFormat | None = None
+    source: str | Path | nn.Module, scale: int | None = None, options: PictureOptions = UNTOLD
 ) -> GraphNetwork:
     """A network in float32, to run, observe and train: of a file (args and errors as :func:`load_graph`), or of a module.
 
@@ -27,35 +26,39 @@ def load_network(
         UserError: as :func:`load_graph`.
     """
     if not isinstance(source, nn.Module):
-        return GraphNetwork(load_graph(source, scale, picture))
-    from tvm_srq.graph.sources.module import graph_of_module
+        return GraphNetwork(load_graph(source, scale, options))
+    from tvm_srq.graph.sources.around import around
+    from tvm_srq.graph.sources.module import channels_of, graph_of_module
 
     name = type(source).__name__
-    return GraphNetwork(of_scale(graph_of_module(source, picture or ASSUMED, description=name), scale, name))
+    picture = options.format(name, channels_of(source, options))
+    return GraphNetwork(of_scale(around(graph_of_module(source, picture, description=name), options), scale, name))
 
 
-def load_graph(path: str | Path, scale: int | None = None, picture: PictureFormat | None = None) -> Graph:
+def load_graph(path: str | Path, scale: int | None = None, options: PictureOptions = UNTOLD) -> Graph:
     """The graph of a checkpoint, an ONNX file (.onnx) or a program of torch.export (.pt2).
 
     Args:
         scale: which one, of a checkpoint that serves several.
-        picture: how pictures go in and come out, where the file does not say (ONNX, .pt2); 0..1, red first, if left out.
+        options: how pictures go in and come out, where the file does not say (ONNX, .pt2).
 
     Raises:
         UserError: the file is missing or damaged, its network is unknown or of another scale, or has something without a place in
-            a graph; in one sentence.
+            a graph, or the options contradict it; in one sentence.
     """
     path = Path(path)
     if path.suffix == ".onnx":
         from tvm_srq.graph.sources.onnx import graph_of_onnx
 
-        return of_scale(graph_of_onnx(path, picture), scale, path)
+        return of_scale(graph_of_onnx(path, options), scale, path)
     if path.suffix == ".pt2":
-        from tvm_srq.graph.sources.program_file import graph_of_program, read_program
+        from tvm_srq.graph.sources.around import around
+        from tvm_srq.graph.sources.program_file import channels_of, graph_of_program, read_program
 
-        return of_scale(graph_of_program(read_program(path), picture or ASSUMED, description=path.name), scale, path)
-    if picture is not None:
-        raise UserError(f"{path} is of a network that says how pictures go in and come out; leave the picture's format out")
+        program = read_program(path)
+        picture = options.format(str(path), channels_of(program))
+        return of_scale(around(graph_of_program(program, picture, description=path.name), options), scale, path)
+    require_untold(options, path, "is of a network that says how pictures go in and come out")
     return graph_of_checkpoint(path, scale)
 
 
@@ -94,6 +97,6 @@ def graph_of_network(network: Network) -> Graph:
     """The graph of a network defined in tvm_srq.models."""
     from tvm_srq.graph.sources.module import graph_of_module
 
-    picture = PictureFormat(network.channels, network.pixel_range, network.output_range)
+    picture = format_of_network(network.channels, network.pixel_range, network.output_range)
     settings = ", ".join(f"{name} {value}" for name, value in network.config.items())
     return graph_of_module(network, picture, network.smallest, f"{network.family} ({settings})")

@@ -2,6 +2,8 @@
 
 import argparse
 
+from tvm_srq.cli import picture_options
+
 OVERRIDES = (
     ("weight-bits", int, "of the body; 4 unless the preset says otherwise"),
     ("activation-bits", int, "of the body's inputs; 4 unless the preset says otherwise"),
@@ -30,6 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--calibration", required=True, metavar="DIR", help="folder of low-resolution pictures")
     command.add_argument("--preset", default="fast", help="fast (default, no finetuning), default, best, fast6 or paper")
     command.add_argument("--scale", type=int, help="which one, of a checkpoint that serves several")
+    picture_options.add_arguments(command)
     command.add_argument("--table", metavar="FILE.csv", help="widths, quantizers and ranges by layer, as inspect --table writes")
     for flag, kind, what in OVERRIDES:
         command.add_argument(f"--{flag}", type=kind, help=what)
@@ -49,4 +52,5 @@ def execute(parsed: argparse.Namespace) -> None:
 
     names = ["equalize", *SWITCHES, *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
     given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
-    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, parsed.scale, parsed.table, **given)
+    given |= {"scale": parsed.scale, "table": parsed.table, "picture": picture_options.picture_options(parsed)}
+    api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, **given)

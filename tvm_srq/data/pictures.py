@@ -1,4 +1,4 @@
-"""Reading and writing pictures as (H, W, 3) uint8 RGB arrays."""
+"""Reading and writing pictures as (H, W, 3) uint8 RGB arrays, grey ones for grey networks as (H, W, 1)."""
 
 from pathlib import Path
 
@@ -32,14 +32,30 @@ def require_picture(picture: NDArray[np.uint8], channels: int, smallest: int) ->
         raise UserError(f"the network works on pictures of {smallest}x{smallest} pixels or more, not {height}x{width}")
 
 
-def read_picture(path: str | Path) -> NDArray[np.uint8]:
-    """Read a picture as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
+def read_picture(path: str | Path, channels: int = 3) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, 3) uint8 RGB, turned upright as its EXIF data says; with ``channels`` 1, as (H, W, 1) grey.
 
     Grey pictures get three equal channels, 16 bits are rounded to 8, alpha is dropped, CMYK and palettes are converted.
 
     Raises:
         UserError: the file is missing, no picture, or one whose pixels have no range that is known.
     """
+    picture = read_colours(path)
+    return picture if channels == 3 else in_grey(picture)
+
+
+def in_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (H, W, 1): the luma of ITU-R BT.601 from 0 to 255, which grey pixels are themselves."""
+    return np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
+
+
+def has_colours(picture: NDArray[np.uint8]) -> bool:
+    """Whether an (H, W, 3) picture has pixels that are not grey."""
+    return bool((picture != picture[:, :, :1]).any())
+
+
+def read_colours(path: str | Path) -> NDArray[np.uint8]:
+    """As :func:`read_picture`, of 3 channels."""
     path = require_file(path, "picture", "give the path of a picture file")
     try:
         with Image.open(path) as image:
@@ -61,7 +77,7 @@ def from_deep_grey(values: NDArray, path: Path) -> NDArray[np.uint8]:
 
 
 def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
-    """Write an (H, W, 3) uint8 RGB picture in the format of the path's suffix; nothing is left if it fails.
+    """Write an (H, W, 3) uint8 RGB picture, or an (H, W, 1) grey one, in the format of the path's suffix, whole or not at all.
 
     Raises:
         UserError: the folder is missing or the suffix names no picture format.
@@ -69,7 +85,7 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
     image_format = picture_format(path)
     with replacing(path) as temporary:
         try:
-            Image.fromarray(picture).save(temporary, format=image_format)
+            Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(temporary, format=image_format)
         except (ValueError, OSError) as error:  # a size the format cannot hold
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's trouble, not Pillow's

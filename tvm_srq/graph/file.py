@@ -12,7 +12,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.graph.builder import check
 from tvm_srq.graph.graph import Graph, Node, PictureFormat
 
-VERSION = 1
+VERSION = 2
 NUMBERS = (np.float32, np.float64)
 
 
@@ -23,7 +23,7 @@ def describe(graph: Graph) -> dict[str, Any]:
         "version": VERSION,
         "picture": {
             "channels": picture.channels, "white": picture.white, "output_range": list(picture.output_range),
-            "assumed": picture.assumed,
+            "told": picture.told,
         },
         "smallest": graph.smallest,
         "description": graph.description,
@@ -47,7 +47,7 @@ def graph_of(description: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> G
         picture = description["picture"]
         low, high = picture["output_range"]
         output_range = float(low), float(high)
-        ends = PictureFormat(whole(picture["channels"]), float(picture["white"]), output_range, str(picture["assumed"]))
+        ends = PictureFormat(whole(picture["channels"]), float(picture["white"]), output_range, str(picture["told"]))
         nodes = tuple(map(node_of, description["nodes"]))
         keys = {key for node in nodes for key in node.parameters.values()}
         parameters = {key: numbers(key, arrays[key]) for key in sorted(keys)}

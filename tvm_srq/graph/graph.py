@@ -46,13 +46,13 @@ class PictureFormat:
         channels: 3, or 1 for grey networks; the same at both ends.
         white: the network's input for a pixel of 255; black is 0.
         output_range: the output's values for black and white.
-        assumed: which of these were not in the checkpoint, in words, for ``inspect``.
+        told: all that is known of its pictures and from where, in words, for ``inspect`` (tvm_srq.graph.picture_options).
     """
 
     channels: int = 3
     white: float = 1.0
     output_range: tuple[float, float] = (0.0, 1.0)
-    assumed: str = ""
+    told: str = ""
 
     @property
     def pixel(self) -> float:

@@ -13,7 +13,7 @@ from tvm_srq.graph.normalize.colours import scale_colours_alike
 from tvm_srq.graph.normalize.identities import drop_identities
 from tvm_srq.graph.normalize.nearest import join_nearest
 from tvm_srq.graph.normalize.padding import drop_zeros_around
-from tvm_srq.graph.normalize.selects import join_selects, select_by_weights
+from tvm_srq.graph.normalize.selects import join_selects, select_by_weights, turn_results
 
 
 def random(*shape):
@@ -148,6 +148,36 @@ def test_colours_that_something_else_reads_stay_as_they_are(make):
     graph = builder.build(PictureFormat(), make(builder))
     assert scale_colours_alike(graph) is graph
 
+
+
+def test_colours_in_another_order_are_in_the_weights_also_behind_a_shift():
+    def make(b):
+        turned = b.select("turned", b.affine("a", PICTURE, 2.0, [-0.5, 0.25, 0.0]), [2, 1, 0])
+        return b.convolution("c", turned, random(3, 3, 3, 3), random(3), padding=(1, 1, 1, 1))
+
+    assert after(select_by_weights, make) == ["affine", "convolution"]
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_channels_of_a_convolution_are_turned_by_its_weights(factor):
+    def make(b):
+        wide = b.convolution("c", PICTURE, random(3 * factor**2, 3, 3, 3), random(3 * factor**2), padding=(1, 1, 1, 1))
+        large = wide if factor == 1 else b.add("pixel_shuffle", "p", [wide], {"factor": factor})
+        return b.affine("a", b.select("turned", large, [2, 0, 1]), 1.0, [1.0, 2.0, 3.0])
+
+    assert after(turn_results, make) == ["convolution", *["pixel_shuffle"] * (factor - 1), "affine"]
+
+
+@pytest.mark.parametrize("make", [
+    lambda b: b.select("turned", b.convolution("c", PICTURE, random(3, 3, 1, 1), None), [2, 1, 1]),
+    lambda b: b.select("turned", b.convolution("c", PICTURE, random(3, 1, 1, 1), None, groups=3), [2, 1, 0]),
+    lambda b: b.add("add", "s", [x := b.convolution("c", PICTURE, random(3, 3, 1, 1), None), b.select("t", x, [2, 1, 0])]),
+    lambda b: b.select("turned", b.prelu("p", b.convolution("c", PICTURE, random(3, 3, 1, 1), None), [0.1, 0.2, 0.3]), [2, 1, 0]),
+])  # fmt: skip
+def test_channels_that_weights_alone_do_not_turn(make):
+    builder = GraphBuilder()
+    graph = builder.build(PictureFormat(), make(builder))
+    assert turn_results(graph) is graph
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -12,11 +12,11 @@ from tvm_srq.graph.normalize.gates import with_whole_functions
 from tvm_srq.graph.normalize.identities import drop_identities
 from tvm_srq.graph.normalize.nearest import join_nearest
 from tvm_srq.graph.normalize.padding import drop_zeros_around
-from tvm_srq.graph.normalize.selects import join_selects, select_by_weights
+from tvm_srq.graph.normalize.selects import join_selects, select_by_weights, turn_results
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_identities, with_whole_functions, with_deviations, join_affines, join_nearest, join_selects, select_by_weights,
-    scale_colours_alike, drop_zeros_around, drop_identities,
+    turn_results, scale_colours_alike, drop_zeros_around, drop_identities,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
+from tvm_srq.graph.picture_options import CHANNELS, UNTOLD, PictureOptions
 from tvm_srq.graph.sources.batch_norms import fold_batch_norms
 from tvm_srq.graph.sources.calls import Calls
 from tvm_srq.graph.sources.handlers import HANDLERS
@@ -57,6 +58,18 @@ def graph_of_module(
             except NotGeneralError as failure:
                 failures.append(failure)
     raise failures[0]
+
+
+def channels_of(module: nn.Module, options: PictureOptions = UNTOLD) -> int:
+    """How many channels a module's pictures have, by trying; 3 where it takes none of 1 or 3, which is told later."""
+    tried = sorted((3, 1), key=lambda channels: channels != CHANNELS[options.colours or "rgb"])
+    with evaluating(module):
+        for channels in tried:
+            for size in (ODD, EVEN):
+                with contextlib.suppress(Exception):  # whatever a network's own code raises
+                    module(torch.zeros(1, channels, *size))
+                    return channels
+    return tried[0]
 
 
 @contextlib.contextmanager

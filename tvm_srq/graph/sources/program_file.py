@@ -61,6 +61,13 @@ def is_pickled(description: Any) -> bool:
     return isinstance(description, list) and any(map(is_pickled, description))
 
 
+def channels_of(program: ExportedProgram) -> int:
+    """How many channels a program's picture has; 3 where it takes any number."""
+    (name,) = program.graph_signature.user_inputs[:1]
+    shape = next(node.meta["val"].shape for node in program.graph.nodes if node.name == name)
+    return int(shape[1]) if len(shape) == 4 and isinstance(shape[1], int) else 3
+
+
 def graph_of_program(program: ExportedProgram, picture: PictureFormat, smallest: int = 1, description: str = "") -> Graph:
     """The graph of a program that takes pictures (1, channels, H, W) of any height and width from ``smallest`` on.
 

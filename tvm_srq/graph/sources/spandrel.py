@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from tvm_srq.errors import UserError
-from tvm_srq.graph.graph import Graph, PictureFormat
+from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.picture_options import format_of_network
 from tvm_srq.graph.sources.module import graph_of_module
 from tvm_srq.graph.sources.multiple import PaddedToMultiple
 
@@ -60,7 +61,7 @@ def graph_of_descriptor(descriptor: Any) -> Graph:
     multiple = int(requirements.multiple_of or 1)
     whole = called if multiple == 1 else PaddedToMultiple(called, multiple, scale)
     smallest = int(requirements.minimum) or None
-    return graph_of_module(whole, PictureFormat(channels), smallest, f"{name} x{scale}")
+    return graph_of_module(whole, format_of_network(channels), smallest, f"{name} x{scale}")
 
 
 class AsCalled(nn.Module):

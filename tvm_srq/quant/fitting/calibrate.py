@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph
@@ -17,6 +15,7 @@ from tvm_srq.quant.fitting.compensate import SIDES, compensated, crop_side
 from tvm_srq.quant.fitting.first_fit import FirstFit
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
 from tvm_srq.quant.fitting.pictures import centre_crop, chosen_pictures, pictures_to_train_on
+from tvm_srq.quant.fitting.reached import squares_input
 from tvm_srq.quant.fitting.units import learn_rounding
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.sensitive import Sensitive, work_of
@@ -24,8 +23,6 @@ from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.statistics.cache import cached_statistics
 from tvm_srq.quant.statistics.collect import Statistics
 from tvm_srq.spec import QuantSpec
-from tvm_srq.stress.collection import Part
-from tvm_srq.stress.colours import squares
 
 __all__ = ["Settings", "quantize_network"]
 
@@ -90,8 +87,8 @@ def errors_compensated(fit: FirstFit, spec: QuantSpec, folder: str | Path) -> Qu
     """Fit all weights to the codes that they are given, if that brings held-out pictures nearer."""
     paths, _ = chosen_pictures(folder, fit.settings)
     side = crop_side(fit.graph, len(paths))
-    pictures = [as_batch(centre_crop(read_picture(path), side), fit.graph) for path in paths]
+    pictures = [as_batch(centre_crop(read_picture(path, fit.graph.picture.channels), side), fit.graph) for path in paths]
     if fit.settings.holds_colours:
-        pictures.append(as_batch(squares(max(side, SIDES[1]), np.random.default_rng(Part.FIT.value)), fit.graph))
+        pictures.append(squares_input(fit.graph, max(side, SIDES[1])))
     spec, errors = compensated(fit.network, spec, pictures, fit.crops, fit.targets, fit.settings.seed)
     return replace(spec, metadata={**spec.metadata, "compensation_errors": errors})

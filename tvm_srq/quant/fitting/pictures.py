@@ -42,14 +42,14 @@ def telling_crops(picture: NDArray[np.uint8], side: int) -> list[NDArray[np.uint
 def held_out_crops(graph: Graph, folder: str | Path, settings: Settings) -> list[Tensor]:
     """(1, C, CROP_SIDE, CROP_SIDE) at most: network inputs to compare candidates on."""
     _, held_out = chosen_pictures(folder, settings)
-    side = max(CROP_SIDE, graph.smallest)
-    return [as_batch(crop, graph) for path in held_out for crop in telling_crops(read_picture(path), side)]
+    side, channels = max(CROP_SIDE, graph.smallest), graph.picture.channels
+    return [as_batch(crop, graph) for path in held_out for crop in telling_crops(read_picture(path, channels), side)]
 
 
 def pictures_to_train_on(graph: Graph, folder: str | Path, settings: Settings) -> tuple[list[Tensor], list[Tensor]]:
     """(1, C, H, W) network inputs to train on, all that are not held out where there are others, and to measure on."""
-    _, held_out = chosen_pictures(folder, settings)
+    (_, held_out), channels = chosen_pictures(folder, settings), graph.picture.channels
     paths = list_pictures(folder)
     training = [path for path in paths if path not in held_out] or paths
-    pictures = [as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], graph) for path in training]
-    return pictures, [as_batch(centre_crop(read_picture(path), HELD_OUT_SIDE), graph) for path in held_out]
+    pictures = [as_batch(read_picture(path, channels)[:MAX_SIDE, :MAX_SIDE], graph) for path in training]
+    return pictures, [as_batch(centre_crop(read_picture(path, channels), HELD_OUT_SIDE), graph) for path in held_out]

@@ -13,14 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tvm_srq.data.pictures import in_grey
 from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.graph.network import GraphNetwork, as_batch
-from tvm_srq.quant.reports.flat_colours import middle_colours
+from tvm_srq.quant.reports.flat_colours import colours_for, middle_colours
 from tvm_srq.quant.reports.sensitivity import quantized_layer
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.quant.walk import Walk
 from tvm_srq.spec import QuantSpec
-from tvm_srq.stress.colours import colour_cube
+from tvm_srq.stress.collection import Part
+from tvm_srq.stress.colours import squares
 
 SIDE = 16  # rows and columns
 LEVELS = (0, 85, 170, 255)  # of every channel
@@ -47,10 +49,15 @@ class Reached:
 
 
 def flat_inputs(graph: Graph) -> Tensor:
-    """(64, C, H, W) network inputs: a picture of one colour for every combination of LEVELS."""
-    side = max(SIDE, graph.smallest)
-    flat = (np.ascontiguousarray(np.broadcast_to(colour, (side, side, 3))) for colour in colour_cube(LEVELS))
-    return torch.cat([as_batch(picture, graph) for picture in flat])
+    """(N, C, H, W) network inputs: a picture of one colour for every combination of LEVELS, 64, or of the greys they are."""
+    side, colours = max(SIDE, graph.smallest), colours_for(graph.picture.channels, LEVELS)
+    return torch.cat([as_batch(np.full((side, side, len(colour)), colour), graph) for colour in colours])
+
+
+def squares_input(graph: Graph, side: int) -> Tensor:
+    """(1, C, side, side) network input: squares of saturated colours beside each other."""
+    drawn = squares(side, np.random.default_rng(Part.FIT.value))
+    return as_batch(drawn if graph.picture.channels == 3 else in_grey(drawn), graph)
 
 
 @torch.no_grad()

@@ -122,7 +122,7 @@ def quantize_as_the_paper(
     started = time.perf_counter()
     statistics = statistics_for(network, folder, settings)
     spec = quantize_network(network, folder, settings, statistics)
-    pictures = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
+    pictures = [as_batch(read_picture(path, network.channels), network.graph) for path in list_pictures(folder)]
     generator = torch.Generator().manual_seed(settings.seed)
     patches = random_patches(pictures, schedule.patch, PAPER_PATCHES, generator)
     form = Form(settings.quantizer == "dual-region", settings.level_budget)

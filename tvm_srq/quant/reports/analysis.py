@@ -69,7 +69,7 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     paths = evenly(list_pictures(folder), PICTURES)
     graph = network.graph
     side = max(SIDE, graph.smallest)
-    batches = [as_batch(centre_crop(read_picture(path), side), graph) for path in paths]
+    batches = [as_batch(centre_crop(read_picture(path, graph.picture.channels), side), graph) for path in paths]
     seen = collect_statistics(network, paths, seed=0).values
     read = [name for name, layer in spec.layers.items() if layer.input is not None]
     observers = {name: input_observer(graph, name, seen) for name in read}
@@ -83,10 +83,11 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     for name, layer in tqdm(spec.layers.items(), "plotting", disable=None):
         if layer.input is not None:
             plots.histogram(name, layer, observers[name], output / f"input_{name}.png")
-    shift = colour_shift(network, batches[0], CLIPPED)
-    write_picture(output / "colour_exact.png", shift.exact)
-    write_picture(output / "colour_clipped.png", shift.clipped)
-    plots.colour_shift(shift, CLIPPED, output / "colour_shift.png")
+    if network.channels == 3:  # grey has no colours to shift
+        shift = colour_shift(network, batches[0], CLIPPED)
+        write_picture(output / "colour_exact.png", shift.exact)
+        write_picture(output / "colour_clipped.png", shift.clipped)
+        plots.colour_shift(shift, CLIPPED, output / "colour_shift.png")
     return Analysis(reports, colours)
 
 

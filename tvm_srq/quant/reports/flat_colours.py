@@ -5,6 +5,7 @@ Calibration pictures hardly have saturated colours, so the codes' ranges may end
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tvm_srq.data.pictures import in_grey
 from tvm_srq.graph.graph import PictureFormat
 from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.simulate import simulated
 from tvm_srq.spec import QuantSpec
-from tvm_srq.stress.colours import colour_cube
+from tvm_srq.stress.colours import LEVELS, colour_cube
 
 SIDE, AT_ONCE = 24, 25  # of the pictures, and how many are run together
 
@@ -26,7 +28,7 @@ class ColourErrors:
     """What quantization made of flat colours.
 
     Attributes:
-        colours: (N, 3) uint8, of the pictures that went in.
+        colours: (N, C) uint8, of the pictures that went in.
         exact: (N, C) mean grey levels that the full-precision network makes, in the middle half of the picture.
         errors: (N, C) by how much the quantized network's differ.
     """
@@ -50,10 +52,16 @@ class ColourErrors:
 
 def colour_errors(network: GraphNetwork, spec: QuantSpec) -> ColourErrors:
     """Run flat pictures of every colour of the cube (tvm_srq.stress.colours) through a network and its simulated QuantSpec."""
-    colours, side = colour_cube(), max(SIDE, network.graph.smallest)
-    batch = torch.cat([as_batch(np.full((side, side, 3), colour), network.graph) for colour in colours])
+    colours, side = colours_for(network.channels), max(SIDE, network.graph.smallest)
+    batch = torch.cat([as_batch(np.full((side, side, len(colour)), colour), network.graph) for colour in colours])
     exact, quantized = (colours_made_of(batch, each) for each in (network, simulated(spec)))
     return ColourErrors(colours, exact, quantized - exact)
+
+
+def colours_for(channels: int, levels: Sequence[int] = LEVELS) -> NDArray[np.uint8]:
+    """(N, channels): the cube's colours, or their greys."""
+    cube = colour_cube(levels)
+    return cube if channels == 3 else np.unique(in_grey(cube[None]))[:, None]
 
 
 @torch.no_grad()

@@ -70,7 +70,7 @@ def statistics_key(network: GraphNetwork, paths: list[Path], seed: int, moments:
     """SHA-256 of the network, the pictures' pixels in order, and everything else that the statistics depend on."""
     constants = [MAX_SIDE, observers.SAMPLES_PER_PICTURE, rounding.PATCHES_PER_PICTURE]
     # each picture's own hash: no more than one is in memory
-    pictures = [fingerprint(read_picture(path)[:MAX_SIDE, :MAX_SIDE]) for path in paths]
+    pictures = [fingerprint(read_picture(path, network.channels)[:MAX_SIDE, :MAX_SIDE]) for path in paths]
     return fingerprint(["statistics 3", identity(network), pictures, constants, seed, moments])
 
 

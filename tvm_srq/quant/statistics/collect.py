@@ -95,5 +95,5 @@ def collect_statistics(network: GraphNetwork, paths: list[Path], seed: int, mome
     """
     collector = Collector(network, seed, moments)
     for path in tqdm(paths, "calibrating", disable=None):
-        collector.run(as_batch(read_picture(path)[:MAX_SIDE, :MAX_SIDE], network.graph))
+        collector.run(as_batch(read_picture(path, network.channels)[:MAX_SIDE, :MAX_SIDE], network.graph))
     return collector.statistics

@@ -17,7 +17,7 @@ def silhouettes(patches: Tensor, white: float, generator: torch.Generator) -> Te
     """Draw every patch in two colours, divided at the luma of one of its pixels.
 
     Args:
-        patches: (N, 3, H, W), 0 .. ``white``.
+        patches: (N, C, H, W), 0 .. ``white``.
 
     Returns:
         The same shape, whole ones of 255 grey levels.
@@ -28,7 +28,7 @@ def silhouettes(patches: Tensor, white: float, generator: torch.Generator) -> Te
     threshold = luma.flatten(1).gather(1, places)[:, :, None, None]
     steepness = SOFTEST * (HARDEST / SOFTEST) ** torch.rand(count, 1, 1, 1, generator=generator)
     share = ((luma - threshold) * steepness + 0.5).clamp(0, 1)
-    first, second = torch.rand(2, count, 3, 1, 1, generator=generator)
+    first, second = torch.rand(2, count, patches.shape[1], 1, 1, generator=generator)
     colourless = torch.rand(count, 1, 1, 1, generator=generator) < BLACK_ON_WHITE
     drawn = torch.where(colourless, share, first + (second - first) * share)
     return (drawn * 255).round() * (white / 255)

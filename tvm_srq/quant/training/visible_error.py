@@ -18,7 +18,7 @@ FLOOR = 0.1  # squared grey levels: rounding to whole ones alone makes 0.08
 
 
 def squared_error(difference: Tensor) -> Tensor:
-    """(N, 3, H, W) in grey levels -> (N,): mean squared luma plus a share of the colours'."""
+    """(N, C, H, W) in grey levels -> (N,): mean squared luma plus a share of the colours'."""
     weights = torch.tensor(LUMA, dtype=difference.dtype)[:, None, None]
     luma = (difference * weights).sum(1).square().mean((1, 2))
     return luma + COLOUR * difference.square().mean((1, 2, 3))

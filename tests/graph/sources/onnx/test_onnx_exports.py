@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
+from tvm_srq.graph.picture_options import PictureOptions
 from tvm_srq.graph.sources.module import graph_of_module
 from tvm_srq.graph.sources.onnx import graph_of_onnx
 from tvm_srq.metrics import psnr_y
@@ -94,7 +95,7 @@ def test_a_file_is_the_graph_of_its_module(name, exporter, tmp_path):
     network = ALIKE[name]().eval()
     form = PictureFormat(3, network.pixel_range, network.output_range)
     path = export(network, tmp_path / "network.onnx", exporter)
-    graph = graph_of_onnx(path, form)
+    graph = graph_of_onnx(path, PictureOptions(network.pixel_range, output_range=network.output_range))
     assert_like_module(graph, network, 1e-5 * (network.output_range[1] - network.output_range[0]))
     assert_equal(graph, graph_of_module(network, form))
 
@@ -104,7 +105,8 @@ def test_batch_norm_is_folded_by_the_exporters(exporter, tmp_path):
     """Into the convolutions before: the file does not have it any more, and its weights are those of the module's graph."""
     torch.manual_seed(0)
     network = SRResNet(1, 8, 4, slopes=8).eval()
-    graph = graph_of_onnx(export(network, tmp_path / "network.onnx", exporter), PictureFormat(3, 1.0, network.output_range))
+    path = export(network, tmp_path / "network.onnx", exporter)
+    graph = graph_of_onnx(path, PictureOptions(1.0, output_range=network.output_range))
     whole = graph_of_module(network, PictureFormat(3, 1.0, network.output_range))
     assert "affine" not in [node.operator for node in whole.nodes]
     assert_equal(graph, whole)

@@ -166,7 +166,7 @@ def depth_to_space_crd(f: File, x: str) -> str:
     return f.node("DepthToSpace", f.convolution(x, 3, 12), blocksize=2, mode="CRD")
 
 
-@case("convolution", "select", "pixel_shuffle")
+@case("convolution", "pixel_shuffle")
 def depth_to_space_dcr(f: File, x: str) -> str:
     return f.node("DepthToSpace", f.convolution(x, 3, 27), blocksize=3, mode="DCR")
 
@@ -272,7 +272,7 @@ def pad_and_crop(f: File, x: str) -> str:
     return f.node("Slice", rows, f.integers(2), f.integers(-2), f.integers(3))
 
 
-@case("pad_to_multiple", "pixel_unshuffle", "select", "convolution", "select", "pixel_shuffle", "crop")
+@case("pad_to_multiple", "pixel_unshuffle", "select", "convolution", "pixel_shuffle", "crop")
 def pad_to_multiple(f: File, x: str) -> str:
     """And the reverse of a pixel shuffle in ONNX's own order of channels."""
     lengths = f.node("Shape", x, start=2)

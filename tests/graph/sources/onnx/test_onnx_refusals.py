@@ -137,9 +137,9 @@ def test_without_the_package(monkeypatch, tmp_path):
 
 
 def test_a_wrong_number_of_channels(tmp_path):
-    from tvm_srq.graph.graph import PictureFormat
+    from tvm_srq.graph.picture_options import PictureOptions
 
     file = File()
     path = file.save(tmp_path / "network.onnx", file.node("Relu", "picture_in"))
-    with pytest.raises(UserError, match="takes pictures of 3 channels, not 1"):
-        graph_of_onnx(path, PictureFormat(1))
+    with pytest.raises(UserError, match="takes pictures of 3 colours: colours cannot be grey, leave them out"):
+        graph_of_onnx(path, PictureOptions(colours="grey"))

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx_networks import File, assert_same, operators, refused, run_by_onnxruntime
 
+from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import PictureFormat
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.graph.picture_options import PictureOptions
 from tvm_srq.graph.sources.onnx import graph_of_onnx
 from tvm_srq.graph.sources.onnx.numbers import Sampled, evaluate, lengths_in
 from tvm_srq.graph.sources.onnx.operation import Operation
@@ -79,9 +81,11 @@ def test_grey_pictures_and_formats(tmp_path):
     file = File()
     path = file.save(tmp_path / "network.onnx", file.convolution("picture_in", 1, 1, 3), (None, 1, None, None))
     graph = graph_of_onnx(path)
-    assert graph.picture.channels == 1 and "pictures of 0..1, output of 0..1, grey" in graph.picture.assumed
-    told = PictureFormat(1, 255.0, (0.0, 255.0))
-    assert graph_of_onnx(path, told).picture == told
+    assert graph.picture.channels == 1
+    assert graph.picture.told == "grey (from the network); white is 1, no mean, output 0 to 1 (assumed)"
+    told = "grey (from the network); white is 255, output 0 to 255 (given); no mean (assumed)"
+    ends = 255.0, (0.0, 255.0)
+    assert graph_of_onnx(path, PictureOptions(*ends[:1], output_range=ends[1])).picture == PictureFormat(1, *ends, told)
     assert_same(graph, path)
 
 
@@ -126,7 +130,9 @@ def test_bytes_as_pictures(tmp_path):
     scaled = file.node("Div", file.node("Cast", "picture_in", to=1), file.constant(255.0))
     path = file.save(tmp_path / "network.onnx", file.convolution(scaled, 3, 3, 3), kind=2)
     graph = graph_of_onnx(path)
-    assert graph.picture.white == 255.0
+    assert graph.picture.white == 255.0 and graph.picture.told.startswith("white is 255 (from the network)")
+    with pytest.raises(UserError, match="takes bytes, where white is 255 and not 1"):
+        graph_of_onnx(path, PictureOptions(1.0))
     assert operators(graph) == ["affine", "convolution"]
     picture = np.random.default_rng(0).integers(0, 256, (1, 3, 5, 6))
     made = GraphNetwork(graph)(torch.tensor(picture, dtype=torch.float32)).detach().numpy()

@@ -9,10 +9,12 @@ import torch
 
 from tvm_srq.errors import UserError
 from tvm_srq.graph.builder import check
-from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.normalize.any_size import for_any_size, without_unused
+from tvm_srq.graph.picture_options import CHANNELS, UNTOLD, PictureOptions
+from tvm_srq.graph.sources.around import around
 from tvm_srq.graph.sources.batch_norms import fold_batch_norms
 from tvm_srq.graph.sources.onnx.file import Model, Tensor, read_model
 from tvm_srq.graph.sources.onnx.handlers import HANDLERS
@@ -41,29 +43,28 @@ class OnnxImport:
     ranges: Ranges
 
 
-def graph_of_onnx(path: str | Path, picture: PictureFormat | None = None) -> Graph:
+def graph_of_onnx(path: str | Path, options: PictureOptions = UNTOLD) -> Graph:
     """The graph of an ONNX file, as :func:`import_onnx`."""
-    return import_onnx(path, picture).graph
+    return import_onnx(path, options).graph
 
 
-def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxImport:
+def import_onnx(path: str | Path, options: PictureOptions = UNTOLD) -> OnnxImport:
     """Read a super-resolution network from an ONNX file of opset 9 to 23, in floats of any width or with QDQ pairs.
 
     Args:
-        picture: how pictures go in and come out, which files do not say: 0..1 at both ends and red first where it is left out.
+        options: how pictures go in and come out, which files do not say.
 
     Raises:
-        UserError: the onnx package is missing, the file is damaged, or something in it has no place in a graph; by name.
+        UserError: the onnx package is missing, the file is damaged, something in it has no place in a graph, or the options
+            contradict it; by name.
     """
     model = read_model(path)
     last = channels_last(model.input)
-    channels = model.input.lengths[3 if last else 1] or 3
-    if picture is not None and picture.channels != channels:
-        raise UserError(f"{path} takes pictures of {channels} channels, not {picture.channels}")
+    channels = model.input.lengths[3 if last else 1] or CHANNELS[options.colours or "rgb"]
+    form = options.format(str(path), channels, 255.0 if model.input.dtype == "uint8" else None)
     translation, output = translated(model, channels, last)
     if output == PICTURE:
         raise UserError(f"{path} gives its picture back as it is: there is no network in it")
-    form = picture or assumed_format(model.input, channels)
     fixed = model.input.lengths[1:3] if last else model.input.lengths[2:]
     description = described(model, fixed)
     builder = translation.builder
@@ -72,7 +73,7 @@ def import_onnx(path: str | Path, picture: PictureFormat | None = None) -> OnnxI
     for run in (normalized, for_any_size):
         graph = run(graph)
     graph = check(graph)
-    graph = check(replace(graph, smallest=smallest_size(graph)))
+    graph = around(check(replace(graph, smallest=smallest_size(graph))), options)
     names = {node.name for node in graph.nodes} | {PICTURE}
     return OnnxImport(graph, {name: found for name, found in translation.ranges.items() if name in names})
 
@@ -122,14 +123,6 @@ def samples_of(tensor: Tensor, last: bool, multiple: int) -> Samples:
     low = -(-SAMPLED_FROM // multiple)
     sizes = sample_sizes(low)
     return tuple((rows or height * multiple, columns or width * multiple) for height, width in sizes)
-
-
-def assumed_format(tensor: Tensor, channels: int) -> PictureFormat:
-    """What files do not say."""
-    white = 255.0 if tensor.dtype == "uint8" else 1.0
-    order = "red first" if channels == 3 else "grey"
-    assumed = f"ONNX files do not tell: pictures of 0..{white:.0f}, output of 0..1, {order}"
-    return PictureFormat(channels, white, (0.0, 1.0), assumed)
 
 
 def described(model: Model, fixed: tuple[int | None, ...]) -> str:
