@@ -6,7 +6,6 @@ The layers are those of the tests (tests/schedules/cuda/test_tensor.py); FOLDER 
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from schedules.cuda.tile import LAYOUT  # noqa: E402
 from tvm_srq.artifact import DEVICE_CODE  # noqa: E402
 from tvm_srq.build import build_kernels  # noqa: E402
 from tvm_srq.errors import guarded  # noqa: E402
+from tvm_srq.files import write_json  # noqa: E402
 from tvm_srq.linking import Linking, link  # noqa: E402
 from tvm_srq.targets import preset  # noqa: E402
 
@@ -76,7 +76,7 @@ def prepare_cases(folder: Path, target: str) -> None:
         str(folder / "library.so"), fcompile=lambda output, objects, **_: link(Path(output), objects, linking)
     )
     (folder / "kernels.fatbin").write_bytes(members[DEVICE_CODE])
-    (folder / "cases.json").write_text(json.dumps({"arch": chosen.config["arch"], "kernels": described}))
+    write_json(folder / "cases.json", {"arch": chosen.config["arch"], "kernels": described})
 
 
 def main() -> int:

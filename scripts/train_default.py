@@ -21,9 +21,9 @@ from tqdm import tqdm
 from tvm_srq.data.bicubic import resize_bicubic
 from tvm_srq.data.patches import draw_patches
 from tvm_srq.data.pictures import list_pictures, read_picture
-from tvm_srq.files import replacing
+from tvm_srq.files import replacing, write_json
+from tvm_srq.graph.network import to_picture
 from tvm_srq.metrics import mean_psnr_y
-from tvm_srq.models import to_picture
 from tvm_srq.models.edsr import EDSR
 
 SCALE, PATCH, BATCH = 2, 32, 16
@@ -123,7 +123,7 @@ def main() -> None:
     print(json.dumps(final))
     with replacing(arguments.output) as temporary:
         save_file({key: value.contiguous() for key, value in averaged.state_dict().items()}, temporary)
-    arguments.output.with_suffix(".training.json").write_text(json.dumps({"log": log, "final": final}, indent=1) + "\n")
+    write_json(arguments.output.with_suffix(".training.json"), {"log": log, "final": final})
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def quantize(
     ended, it goes on from there.
     """
     from tvm_srq.graph.picture_options import UNTOLD
-    from tvm_srq.networks import load_network
+    from tvm_srq.networks import load_with_ranges
     from tvm_srq.quant.policy.presets import quantize_by_preset
     from tvm_srq.quant.policy.table import read_table
     from tvm_srq.quant.training.resume import Progress
@@ -55,7 +55,9 @@ def quantize(
         if name in settings:
             require_number(name.replace("_", " "), settings[name], lowest, highest)
     progress = None if written_through(output) else Progress(f"{output}.resume")
-    loaded = load_network(network, scale, picture or UNTOLD)
+    loaded, ranges = load_with_ranges(network, scale, picture or UNTOLD)
+    if ranges:
+        settings["ranges"] = ranges
     if table is not None:
         settings["table"] = {name: tuple(row) for name, row in read_table(table, loaded.graph).items()}
     save_spec(quantize_by_preset(loaded, calibration, preset, progress=progress, **settings), output)

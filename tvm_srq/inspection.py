@@ -50,7 +50,8 @@ def how_quantized(metadata: dict[str, Any]) -> list[str]:
     if {"weight_bits", "activation_bits", "edge_bits"} <= set(told):
         parts.append(f"W{told.pop('weight_bits')}A{told.pop('activation_bits')} with {told.pop('edge_bits')} bits at the edge")
     parts += [f"{metadata['finetune_steps']} finetuning steps"] if metadata.get("finetune_steps") else []
-    for name, count in (("precisions", "other widths for {} layers"), ("table", "a table of {} layers")):
+    counted = {"precisions": "other widths for {} layers", "table": "a table of {} layers", "ranges": "the file's {} ranges"}
+    for name, count in counted.items():
         rows = told.pop(name, None)
         parts += [count.format(len(rows))] if rows else []
     changed = {name: value for name, value in told.items() if name in usual and value != usual[name]}

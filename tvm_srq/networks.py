@@ -25,14 +25,27 @@ def load_network(
     Raises:
         UserError: as :func:`load_graph`.
     """
+    return load_with_ranges(source, scale, options)[0]
+
+
+def load_with_ranges(
+    source: str | Path | nn.Module, scale: int | None = None, options: PictureOptions = UNTOLD
+) -> tuple[GraphNetwork, dict[str, tuple[float, float]]]:
+    """As :func:`load_network`; and the ends of values' ranges, by name, of an ONNX file that was quantized."""
     if not isinstance(source, nn.Module):
-        return GraphNetwork(load_graph(source, scale, options))
+        if Path(source).suffix != ".onnx":
+            return GraphNetwork(load_graph(source, scale, options)), {}
+        from tvm_srq.graph.sources.onnx import import_onnx
+
+        found = import_onnx(source, options)
+        return GraphNetwork(of_scale(found.graph, scale, source)), found.ranges
     from tvm_srq.graph.sources.around import around
     from tvm_srq.graph.sources.module import channels_of, graph_of_module
 
     name = type(source).__name__
     picture = options.format(name, channels_of(source, options))
-    return GraphNetwork(of_scale(around(graph_of_module(source, picture, description=name), options), scale, name))
+    graph = around(graph_of_module(source, picture, description=name), options)
+    return GraphNetwork(of_scale(graph, scale, name)), {}
 
 
 def load_graph(path: str | Path, scale: int | None = None, options: PictureOptions = UNTOLD) -> Graph:

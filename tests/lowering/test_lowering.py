@@ -19,7 +19,7 @@ def test_integers_follow_the_simulation(name):
     batch = as_batch(picture, graph)
     spec = fitted(graph, [batch])
     result = IntegerReference(spec)(picture).astype(int)
-    expected = to_picture(simulated(spec, batch), graph)[0].permute(1, 2, 0).numpy()
+    expected = to_picture(simulated(spec, batch), graph.picture.output_range)[0].permute(1, 2, 0).numpy()
     assert result.shape == expected.shape == (graph.scale * 24, graph.scale * 21, graph.picture.channels)
     difference = np.abs(result - expected)
     assert difference.max() <= 3 and difference.mean() < 0.1

@@ -24,4 +24,4 @@ class GraphRunner:
     @torch.no_grad()
     def upscale(self, batch: Tensor) -> NDArray[np.uint8]:
         """(1, C, H, W) float32 network input -> (scale * H, scale * W, C) uint8."""
-        return to_picture(self.network(batch), self.graph)[0].permute(1, 2, 0).contiguous().numpy()
+        return to_picture(self.network(batch), self.graph.picture.output_range)[0].permute(1, 2, 0).contiguous().numpy()

@@ -147,7 +147,7 @@ def as_batch(picture: NDArray[np.uint8], graph: Graph) -> Tensor:
     return batch * (graph.picture.white / 255.0)
 
 
-def to_picture(output: Tensor, graph: Graph) -> Tensor:
-    """Map a network's float output to 0..255 pixels, rounded half to even and clamped: uint8, same shape."""
-    black, white = graph.picture.output_range
+def to_picture(output: Tensor, output_range: tuple[float, float]) -> Tensor:
+    """Map a network's float output, of these values for black and white, to 0..255, rounded half to even: uint8, same shape."""
+    black, white = output_range
     return ((output - black) * (255.0 / (white - black))).round().clamp(0, 255).to(torch.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, reduce
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from tvm_srq.affine import Affine
 from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
 from tvm_srq.graph.graph import PICTURE, Node
-from tvm_srq.lowering.chains import Chain, find_chain, picture_map
+from tvm_srq.lowering.chains import Chain, picture_map
 from tvm_srq.lowering.codes import Form, Place, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
+from tvm_srq.lowering.fusion import Fusion
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
 from tvm_srq.operators import OPERATORS
@@ -49,10 +50,7 @@ class Lowering:
         self.spec, self.graph = spec, spec.graph
         self.needs = find_code_needs(self.graph, spec)
         self.output = find_output(self.graph, spec.streams)
-        self.position = {PICTURE: -1, **{node.name: index for index, node in enumerate(self.graph.nodes)}}
-        self.chains: dict[str, Chain] = {}
-        self.ends: dict[str, Chain] = {}
-        self.find_chains()
+        self.fusion = Fusion(spec, self.needs, self.output)
         picture = IntegerTensor("picture", self.graph.picture.channels, Extent())
         self.tensors: dict[str, IntegerTensor] = {PICTURE: picture}
         self.calls: list[IntegerCall] = []
@@ -61,7 +59,7 @@ class Lowering:
         self.codes: dict[tuple[str, tuple, Place], str] = {}
 
     def run(self) -> IntegerGraph:
-        inside = {name for chain in self.chains.values() for name in chain.nodes}
+        inside = {name for chain in self.fusion.chains.values() for name in chain.nodes}
         for node in self.graph.nodes:
             if node.operator == "convolution":
                 OPERATORS["convolution"].lower(node, self)
@@ -74,61 +72,7 @@ class Lowering:
     def is_computed(self, node: Node) -> bool:
         """Whether a node's stream is made: concatenated and repeated codes are made of the parts' codes."""
         encoded = node.name in self.needs.forms and node.operator not in ("concat", "nearest")
-        return encoded or self.stream_needed(node.name)
-
-    # what is fused
-
-    def find_chains(self) -> None:
-        for node in self.graph.convolutions():
-            chain = find_chain(self.graph, node, lambda add, other, at=node: self.may_add(at, add, other),  # type: ignore[misc]
-                               self.may_drop, self.is_left_to_output)  # fmt: skip
-            self.chains[node.name] = self.ends[chain.end] = chain
-
-    def may_add(self, convolution: Node, addition: Node, other: str) -> bool:
-        """Whether the other operand of an addition is there when a convolution runs, in the same steps and of the same size."""
-        made = self.ends[other].node.name if other in self.ends else other
-        extents, channels, streams = self.graph.extents, self.graph.channels, self.spec.streams
-        return (
-            self.position[made] < self.position[convolution.name]
-            and extents[other] == extents[addition.name]
-            and channels[other] == channels[addition.name]
-            and streams.get(other) == streams.get(addition.name)
-            and addition.name not in self.output.absorbed
-        )
-
-    def may_drop(self, clamp: Node) -> bool:
-        """Whether the codes that are made of a clamp's result end at its bounds anyway, or the picture does."""
-        if clamp.name == self.graph.output:
-            return self.output.result != clamp.name
-        if self.stream_needed(clamp.name):
-            return False
-        low, high = OPERATORS["clamp"].bounds(clamp)  # type: ignore[attr-defined]
-        for form in self.needs.forms.get(clamp.name, []):
-            zero = form.zero_point.astype(np.int64) if len(form.zero_point) else 0
-            ends = form.quantizer.low - zero, form.quantizer.high - zero
-            if (np.rint(low / form.steps) > ends[0]).any() or (np.rint(high / form.steps) < ends[1]).any():
-                return False
-        return True
-
-    def is_left_to_output(self, node: Node) -> bool:
-        """Whether the step that makes the picture does a pixel shuffle, because it adds the picture behind it."""
-        return self.output.added is not None and node.operator == "pixel_shuffle" and node.inputs[0] == self.output.value
-
-    @cache  # noqa: B019 - lives as long as the lowering
-    def stream_needed(self, name: str) -> bool:
-        """Whether anything but convolutions reads a value."""
-        if name in self.output.absorbed:
-            return False
-        if name == self.output.value:
-            return True
-        return any(self.reads_stream(reader) for reader in self.graph.readers[name])
-
-    def reads_stream(self, reader: Node) -> bool:
-        if reader.operator == "convolution":
-            return False
-        if reader.operator in ("concat", "nearest"):
-            return self.stream_needed(reader.name)
-        return reader.name not in self.output.absorbed
+        return encoded or self.fusion.stream_needed(node.name)
 
     # what operators ask for
 
@@ -243,7 +187,7 @@ class Lowering:
 
     def convolution(self, node: Node) -> None:
         """Emit a convolution with all that is fused behind it."""
-        chain = self.chains[node.name]
+        chain = self.fusion.chains[node.name]
         layer = self.spec.layers[node.name]
         makes_picture = chain.end in (self.output.result, self.graph.output) and chain.skip is None and self.is_last(chain)
         behind = self.to_pixels(len(layer.weight)) if makes_picture else []
@@ -274,7 +218,7 @@ class Lowering:
 
     def inner_convolution(self, chain: Chain, sums, shared: dict, inputs: list[str]) -> None:  # noqa: ANN001 - Sums
         """A convolution that makes codes, a stream, or both."""
-        value, read_as_stream = chain.end, self.stream_needed(chain.end)
+        value, read_as_stream = chain.end, self.fusion.stream_needed(chain.end)
         places = [(form, place) for form in self.needs.forms.get(value, []) for place in self.places_of(value, form)]
         direct = not read_as_stream and chain.skip is None and len(places) == 1
         writes_stream = read_as_stream or len(places) > 1 or not places

@@ -130,9 +130,3 @@ class MeanShift(nn.Conv2d):
             self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
             self.bias.copy_(sign * white * torch.tensor(DIV2K_RGB_MEAN))  # type: ignore[union-attr]
         self.requires_grad_(False)
-
-
-def to_picture(output: Tensor, output_range: tuple[float, float]) -> Tensor:
-    """Map a network's float output to 0..255 pixels, rounded half to even and clamped: uint8, same shape."""
-    black, white = output_range
-    return ((output - black) * (255.0 / (white - black))).round().clamp(0, 255).to(torch.uint8)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from tvm_srq.steps.global_average import rounded_quotient
-from tvm_srq.steps.layer_norm import MAX_NUMBER, normalized, quotient
+from tvm_srq.steps.layer_norm import normalized, quotient, require_numbers
 from tvm_srq.steps.step import Step
 
 MAX_CHANNELS = 2**8  # of a group: sums of squares of 2**24 pixels stay within int64
@@ -35,8 +35,7 @@ class GroupNorm(Step):
     def __post_init__(self) -> None:
         self._set(epsilon=float(self.epsilon), gain=float(self.gain))
         self._require(self.groups >= 1, f"no groups: {self.groups}")
-        self._require(0 <= self.epsilon <= MAX_NUMBER, f"no epsilon: {self.epsilon}")
-        self._require(0 < self.gain <= MAX_NUMBER, f"no gain: {self.gain}")
+        require_numbers(self.epsilon, self.gain, self.name)
 
     def run(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> Tensor:
         self._expect_inputs(inputs, 1)

@@ -31,8 +31,7 @@ class LayerNorm(Step):
 
     def __post_init__(self) -> None:
         self._set(epsilon=float(self.epsilon), gain=float(self.gain))
-        self._require(0 <= self.epsilon <= MAX_NUMBER, f"no epsilon: {self.epsilon}")
-        self._require(0 < self.gain <= MAX_NUMBER, f"no gain: {self.gain}")
+        require_numbers(self.epsilon, self.gain, self.name)
 
     def run(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> Tensor:
         self._expect_inputs(inputs, 1)
@@ -41,6 +40,14 @@ class LayerNorm(Step):
         total = value.sum(0, keepdim=True)
         spread = channels * (value * value).sum(0, keepdim=True) - total * total
         return normalized(channels * value - total, quotient(self.gain, (spread.double() + self.epsilon).sqrt()))
+
+
+def require_numbers(epsilon: float, gain: float, step: str) -> None:
+    """Raises ValueError for an epsilon or a gain that the step of that name cannot compute with."""
+    if not 0 <= epsilon <= MAX_NUMBER:
+        raise ValueError(f"{step}: no epsilon: {epsilon}")
+    if not 0 < gain <= MAX_NUMBER:
+        raise ValueError(f"{step}: no gain: {gain}")
 
 
 def quotient(gain: float, divisor: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def test_norms_run_in_integers(name):
     picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
     batch = as_batch(picture, graph)
     spec = fitted(graph, [batch])
-    expected = to_picture(simulated(spec, batch), graph)[0].permute(1, 2, 0).numpy()
+    expected = to_picture(simulated(spec, batch), graph.picture.output_range)[0].permute(1, 2, 0).numpy()
     assert np.abs(IntegerReference(spec)(picture).astype(int) - expected).mean() < 0.5
 
 

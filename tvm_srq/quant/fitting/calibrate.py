@@ -11,6 +11,7 @@ from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork, as_batch
+from tvm_srq.quant.coded_values import coded_values
 from tvm_srq.quant.fitting.compensate import SIDES, compensated, crop_side
 from tvm_srq.quant.fitting.first_fit import FirstFit
 from tvm_srq.quant.fitting.learned_rounding import RoundingSchedule
@@ -47,6 +48,7 @@ def quantize_network(
         UserError: a node has no integer form, or the folder is missing, empty, or holds something unreadable.
     """
     require_integers(network.graph, settings)
+    report_ranges(network.graph, settings)
     fit = FirstFit(network, folder, statistics or statistics_for(network, folder, settings), settings)
     spec = fit.spec({})
     if settings.widens:
@@ -58,6 +60,21 @@ def quantize_network(
     if settings.rounding == "learned":
         return rounding_learned(network, spec, folder, settings)
     return errors_compensated(fit, spec, folder) if settings.compensates else spec
+
+
+def report_ranges(graph: Graph, settings: Settings) -> None:
+    """Tell on standard error what becomes of the ranges that the network's file has."""
+    if not settings.ranges:
+        return
+    read = {value for group in coded_values(graph, Policy(graph, settings).kind) for value in group.values}
+    if settings.equalizes:
+        kept = len(read & set(settings.ranges))
+        print(f"{kept} of {len(read)} values that layers read keep the ranges of the network's file", file=sys.stderr)
+    else:
+        print(
+            f"{len(settings.ranges)} ranges of the network's file are not used: leave --quantizer, --grid and --no-equalize out "
+            "to keep them", file=sys.stderr,
+        )  # fmt: skip
 
 
 def report_widened(graph: Graph, widened: Mapping[str, tuple]) -> None:

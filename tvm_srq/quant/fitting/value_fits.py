@@ -72,6 +72,8 @@ class ValueFitter:
         if self.policy.settings.zero_points and holds_pixels(precision) and is_moved_picture(self.graph, value):
             return pixels_as_they_are(self.graph, len(observer.minima), precision)
         said = self.policy.said(group.readers[0])
+        if said[1] is None and value in self.policy.settings.ranges:
+            said = said[0] or "dual-region", *self.policy.settings.ranges[value]
         if any(value not in ("", None) for value in said):
             return fit_as_said(observer, readings, precision, *said)
         at_edge = group.readers[0] in self.policy.whole_edges and len(group.values) == 1

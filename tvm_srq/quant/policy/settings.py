@@ -39,6 +39,7 @@ class Settings:
             within 31 run on the Winograd kernels as fast as those of 4 bits.
         precisions: widths of single layers that differ from the policy's, as (fields of :class:`Precision`) by name.
         table: what is said of single layers, by name (fields of quant.policy.table.Row); it goes before all else.
+        ranges: real ends of values' codes that the network's file has, by name; where channels are equalized.
     """
 
     weight_bits: int = 4
@@ -60,6 +61,7 @@ class Settings:
     activation_magnitude: int | None = None
     precisions: dict[str, tuple] = field(default_factory=dict)
     table: dict[str, tuple] = field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("weight_bits", "activation_bits", "edge_bits"):

@@ -150,7 +150,7 @@ def test_published_files_on_set5(name, psnr, data):
         small = path.parents[1] / "LR_bicubic" / "X2" / f"{path.stem}x2.png"
         high, low = (np.array(Image.open(each).convert("RGB")) for each in (path, small))
         with torch.no_grad():
-            made = to_picture(network(as_batch(low, graph)), graph)[0].permute(1, 2, 0).numpy()
+            made = to_picture(network(as_batch(low, graph)), graph.picture.output_range)[0].permute(1, 2, 0).numpy()
         found.append(psnr_y(made, high[: made.shape[0], : made.shape[1]], 2))
     assert np.mean(found) == pytest.approx(psnr, abs=0.01)
 

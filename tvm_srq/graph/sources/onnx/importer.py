@@ -27,7 +27,8 @@ MULTIPLES = (2, 3, 4, 8, 16, 32, 64)
 SAMPLED_FROM = 64  # networks work on pictures of this many rows, and of those a file is looked at for how sizes follow from it
 LARGEST_SMALLEST = 64
 
-Ranges = dict[str, tuple[float, int, int]]
+Ranges = dict[str, tuple[float, float]]
+"""Ends of values' ranges, by names of nodes."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class OnnxImport:
     """What a file holds.
 
     Attributes:
-        ranges: of values that the file quantizes, ``(scale, zero point, bits)`` by the names of nodes (``picture`` for the
-            input); those within functions that became one node are left out.
+        ranges: of values that the file quantizes (``picture``: of the input); those within functions that became one node are
+            left out.
     """
 
     graph: Graph

@@ -54,7 +54,7 @@ class OnnxTranslation(Translation):
 
     Attributes:
         numbers: what is known without the picture's pixels, by name.
-        ranges: (scale, zero point, bits) of the values that the file quantizes, by the graph's names.
+        ranges: real values of the lowest and the highest code of values that the file quantizes, by the graph's names.
     """
 
     def __init__(self, model: Model, samples: Samples, channels: int, last: bool):
@@ -63,7 +63,7 @@ class OnnxTranslation(Translation):
         self.last = last
         self.numbers: dict[str, Numbers] = dict(model.constants)
         self.keys: dict[str, str | None] = {name: parameter_key(name) for name in model.constants}
-        self.ranges: dict[str, tuple[float, int, int]] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
         if last:
             self.values[model.input.name] = permuted(self.view_of(PICTURE), (0, 2, 3, 1))
 

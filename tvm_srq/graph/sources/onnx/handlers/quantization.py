@@ -26,11 +26,12 @@ def quantize(t: OnnxTranslation, o: Operation) -> Codes:
     if scale is None or scale.size != 1 or code not in BITS:
         t.refuse(f"quantizes channels by steps of their own, or to {code}")
     value = t.item(o.input(0))
-    zero = 0 if zero_point is None else int(zero_point.astype(np.int64).item())
-    name, found = t.map(value), (float(scale.item()), zero, BITS[code])
+    zero, step = 0 if zero_point is None else int(zero_point.astype(np.int64).item()), float(scale.item())
+    low, high = ends_of(code)
+    name, found = t.map(value), ((low - zero) * step, (high - zero) * step)
     if t.ranges.setdefault(name, found) != found:
         t.refuse(f"quantizes {name} in another way than a node before")
-    return Codes(value, *found[:2])
+    return Codes(value, step, zero)
 
 
 @handles("DequantizeLinear")
@@ -41,6 +42,12 @@ def dequantize(t: OnnxTranslation, o: Operation) -> Any:
     if not isinstance(value, Codes) or scale is None or (float(scale.item()), zero) != (value.scale, value.zero_point):
         t.refuse("reads codes by other steps than they were made with")
     return value.value
+
+
+def ends_of(code: str) -> tuple[int, int]:
+    """The lowest and the highest code of a type."""
+    low = 0 if code.startswith("u") else -(2 ** (BITS[code] - 1))
+    return low, low + 2 ** BITS[code] - 1
 
 
 def code_type(o: Operation, zero_point: NDArray | None) -> str:
@@ -76,7 +83,6 @@ def codes_of(operation: Operation, inputs: Arrays) -> Sequence[NDArray]:
     axis, code = operation.attribute("axis", 1), code_type(operation, zero)
     if code not in BITS:
         raise Refused(f"quantizes to {code}")
-    low = -(2 ** (BITS[code] - 1)) if code.startswith("int") else 0
     offset = np.int64(0) if zero is None else beside(values, zero.astype(np.int64), axis)
     whole = np.rint(values.astype(np.float32) / beside(values, scale.astype(np.float32), axis)) + offset
-    return [np.clip(whole, low, low + 2 ** BITS[code] - 1).astype(np.int32)]
+    return [np.clip(whole, *ends_of(code)).astype(np.int32)]
