@@ -162,3 +162,24 @@ def test_a_network_of_any_file_is_quantized_and_runs(onnx_file, program, tmp_pat
 def test_a_picture_format_that_would_be_dropped_is_refused(default_checkpoint):
     with pytest.raises(UserError, match=r"leave out what is said of its pictures \(white\)"):
         load_network(default_checkpoint, options=PictureOptions(white=255.0))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["module", "pt2", "onnx"])
+def test_weights_that_are_no_numbers_are_refused_by_name(kind, value, tmp_path, request):
+    network = Compact(2, 8, 2).eval()
+    with torch.no_grad():
+        network.body[2].weight[1, 2, 0, 0] = value
+    if kind == "pt2":
+        example = torch.zeros(1, 3, 24, 32)
+        torch.export.save(export(network, (example,), dynamic_shapes=({2: Dim("h"), 3: Dim("w")},)), tmp_path / "net.pt2")
+    if kind == "onnx":
+        onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+        model = onnx.load(request.getfixturevalue("onnx_file"))
+        stored = next(tensor for tensor in model.graph.initializer if tensor.name == "body.2.weight")
+        stored.CopyFrom(onnx.numpy_helper.from_array(network.body[2].weight.detach().numpy(), stored.name))
+        onnx.save(model, tmp_path / "net.onnx")
+    source = network if kind == "module" else tmp_path / f"net.{kind}"
+    owner = "module Compact" if kind == "module" else str(source)
+    with pytest.raises(UserError, match=rf"tensor body\.2\.weight of {owner} has NaN or infinite values"):
+        load_network(source)

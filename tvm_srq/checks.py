@@ -6,6 +6,11 @@ MOST_THREADS = 4096
 LARGEST_SEED = (1 << 32) - 1
 
 
+def not_finite(tensor: str, owner: str) -> UserError:
+    """The refusal of a tensor that has NaN or infinite values."""
+    return UserError(f"tensor {shortened(tensor)} of {owner} has NaN or infinite values; its training has failed, use another")
+
+
 def require_threads(threads: object) -> None:
     """Raise a UserError unless it is None or a number of threads."""
     if threads is not None:

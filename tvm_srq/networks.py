@@ -40,9 +40,10 @@ def load_with_ranges(
         found = import_onnx(source, options)
         return GraphNetwork(of_scale(found.graph, scale, source)), found.ranges
     from tvm_srq.graph.sources.around import around
-    from tvm_srq.graph.sources.module import channels_of, graph_of_module
+    from tvm_srq.graph.sources.module import channels_of, graph_of_module, require_finite
 
     name = type(source).__name__
+    require_finite(source.state_dict(), f"module {name}")
     picture = options.format(name, channels_of(source, options))
     graph = around(graph_of_module(source, picture, description=name), options)
     return GraphNetwork(of_scale(graph, scale, name)), {}
@@ -66,9 +67,11 @@ def load_graph(path: str | Path, scale: int | None = None, options: PictureOptio
         return of_scale(graph_of_onnx(path, options), scale, path)
     if path.suffix == ".pt2":
         from tvm_srq.graph.sources.around import around
+        from tvm_srq.graph.sources.module import require_finite
         from tvm_srq.graph.sources.program_file import channels_of, graph_of_program, read_program
 
         program = read_program(path)
+        require_finite(program.state_dict, str(path))
         picture = options.format(str(path), channels_of(program))
         return of_scale(around(graph_of_program(program, picture, description=path.name), options), scale, path)
     require_untold(options, path, "is of a network that says how pictures go in and come out")

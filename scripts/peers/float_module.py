@@ -188,7 +188,7 @@ class Writer:
         """By a whole factor where it is one; else to a size that follows the picture's."""
         before, after = (self.graph.extents[name] for name in (node.inputs[0], node.name))
         factor = next((factor for factor in range(1, 17) if before.then(factor) == after), None)
-        if factor is None:
+        if factor is None or node.attributes["coordinates"] == "asymmetric":  # which PyTorch's module does not have
             return self.operation(node)
         align = node.attributes["coordinates"] == "align_corners"
         mode = MODES[node.attributes["mode"]]

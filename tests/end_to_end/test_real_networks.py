@@ -1,9 +1,11 @@
-"""Every real network compiled: the reference's bytes, on a crop at once, on all of Set5 among the slow tests."""
+"""Every real network compiled: the reference's bytes, on a crop at once, on all of Set5 and in the C library among the slow tests."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from c_library import Library, build_library
 from processor import X86, runs_here
 from real_networks import ONNX, SCALES
 
@@ -42,13 +44,22 @@ def test_a_crop_on_the_best_target(file, data, tmp_path):
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("file", [pytest.param(file, marks=[] if file in PAPERS else [pytest.mark.slow]) for file in EVERY])
 def test_set5_on_every_target(file, bits, data, tmp_path):
+    """All five pictures in the session, and in the C library that is packaged for the best target."""
     spec = quantized(data, file, tmp_path, bits)
     reference = IntegerReference(load_spec(spec))
     folder = data / f"datasets/Set5/LR_bicubic/X{2 if reference.scale == 2 else 4}"
     pictures = [read_picture(path) for path in list_pictures(folder)]
     expected = [reference(picture) for picture in pictures]
-    for target in filter(runs_here, X86):
+    targets = list(filter(runs_here, X86))
+    for target in targets:
         api.compile_network(spec, target, tmp_path / f"{target}.tar")
-        session = Session(tmp_path / f"{target}.tar", 2)
-        for picture, bytes_of_reference in zip(pictures, expected, strict=True):
-            np.testing.assert_array_equal(session(picture), bytes_of_reference)
+        assert_equal(Session(tmp_path / f"{target}.tar", 2), pictures, expected)
+    api.package(tmp_path / f"{targets[0]}.tar", tmp_path / "package")
+    library = Library(build_library(tmp_path / "package"), 2)
+    assert_equal(library, pictures, expected)
+    library.close()
+
+
+def assert_equal(upscale: Callable, pictures: list, expected: list) -> None:
+    for picture, bytes_of_reference in zip(pictures, expected, strict=True):
+        np.testing.assert_array_equal(upscale(picture), bytes_of_reference)

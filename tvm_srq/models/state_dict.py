@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tvm_srq.checks import not_finite
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_file
 from tvm_srq.models.base import StateDict
@@ -86,7 +87,7 @@ def in_float32(value: Tensor, name: str, path: str | Path) -> Tensor:
         return value
     value = value.detach().float()
     if not torch.isfinite(value).all():
-        raise UserError(f"tensor {name} of checkpoint {path} has NaN or infinite values; its training has failed, use another")
+        raise not_finite(name, f"checkpoint {path}")
     return value
 
 

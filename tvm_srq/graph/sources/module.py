@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import nn
 
+from tvm_srq.checks import not_finite
 from tvm_srq.errors import UserError
 from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
@@ -58,6 +59,13 @@ def graph_of_module(
             except NotGeneralError as failure:
                 failures.append(failure)
     raise failures[0]
+
+
+def require_finite(tensors: Mapping[str, torch.Tensor], owner: str) -> None:
+    """Raises UserError where parameters or statistics have values that are not finite in float32; by name."""
+    for name, tensor in tensors.items():
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            raise not_finite(name, owner)
 
 
 def channels_of(module: nn.Module, options: PictureOptions = UNTOLD) -> int:

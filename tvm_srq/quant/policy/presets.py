@@ -17,7 +17,8 @@ from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.baselines.learned_bounds import Form
 from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule, finetune_bounds
 from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
-from tvm_srq.quant.fitting.pictures import pictures_to_train_on
+from tvm_srq.quant.fitting.doubts import warn_of_pictures
+from tvm_srq.quant.fitting.pictures import chosen_pictures, pictures_to_train_on
 from tvm_srq.quant.policy.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Settings
 from tvm_srq.quant.training.finetune import Schedule, finetune, random_patches
@@ -93,6 +94,7 @@ def quantize_by_preset(
     if steps and settings.grid != "aligned":
         raise UserError("finetuning trains integer grids only; use --grid aligned or --finetune-steps 0")
     started = time.perf_counter()
+    warn_of_pictures(chosen_pictures(folder, settings)[0], network.channels)
     spec = quantize_network(network, folder, settings)
     metadata = {**spec.metadata, "preset": name, "finetune_steps": steps}
     if steps:
@@ -120,6 +122,7 @@ def quantize_as_the_paper(
     if settings.grid != "free" or settings.quantizer not in ("dual-region", "minmax"):
         raise UserError("preset paper trains free dual-region or minmax quantizers; leave --grid and --quantizer as they are")
     started = time.perf_counter()
+    warn_of_pictures(chosen_pictures(folder, settings)[0], network.channels)
     statistics = statistics_for(network, folder, settings)
     spec = quantize_network(network, folder, settings, statistics)
     pictures = [as_batch(read_picture(path, network.channels), network.graph) for path in list_pictures(folder)]

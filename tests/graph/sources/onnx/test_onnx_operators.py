@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx_networks import SIZES, Case, File, assert_same, operators, refused
+from onnx_networks import SIZES, Case, File, assert_same, onnx, operators, refused
 
 from tvm_srq.graph.sources.onnx import graph_of_onnx
 
@@ -349,26 +349,65 @@ def test_gelu(approximate, tmp_path):
     assert_same(graph, path)
 
 
+REPEATED, SHIFTED = ["nearest"], ["pad", "nearest", "crop"]
+
+
 @pytest.mark.parametrize(
-    "coordinates, rounding, factor, repeats",
+    "coordinates, rounding, factor, expected",
     [
-        ("half_pixel", "round_prefer_floor", 4, True), ("half_pixel", "round_prefer_ceil", 3, True),
-        ("asymmetric", "floor", 4, True), ("asymmetric", "round_prefer_floor", 2, True),
-        ("asymmetric", "round_prefer_floor", 3, False),
-        ("asymmetric", "ceil", 2, False), ("half_pixel", "floor", 2, False), ("tf_half_pixel_for_nn", "floor", 2, True),
-        ("pytorch_half_pixel", "round_prefer_floor", 2, True), ("align_corners", "floor", 2, False),
+        ("half_pixel", "round_prefer_floor", 4, REPEATED), ("half_pixel", "round_prefer_ceil", 3, REPEATED),
+        ("asymmetric", "floor", 4, REPEATED), ("asymmetric", "round_prefer_floor", 2, REPEATED),
+        ("asymmetric", "round_prefer_floor", 3, SHIFTED), ("asymmetric", "round_prefer_ceil", 4, SHIFTED),
+        ("asymmetric", "ceil", 2, SHIFTED), ("half_pixel", "floor", 2, SHIFTED), ("half_pixel", "ceil", 3, SHIFTED),
+        ("half_pixel_symmetric", "floor", 4, SHIFTED), ("tf_half_pixel_for_nn", "floor", 2, REPEATED),
+        ("tf_half_pixel_for_nn", "round_prefer_floor", 3, SHIFTED), ("pytorch_half_pixel", "round_prefer_floor", 2, REPEATED),
+        ("align_corners", "floor", 2, SHIFTED), ("align_corners", "round_prefer_floor", 2, None),
     ],
 )  # fmt: skip
-def test_ways_to_round_of_nearest_neighbours(coordinates, rounding, factor, repeats, tmp_path):
+def test_ways_to_round_of_nearest_neighbours(coordinates, rounding, factor, expected, tmp_path):
     file = File()
     how = {"coordinate_transformation_mode": coordinates, "nearest_mode": rounding}
     path = file.save(tmp_path / "n.onnx", file.node("Resize", "picture_in", "", file.constant([1, 1, factor, factor]), **how))
-    if repeats:
+    if expected is not None:
         graph = graph_of_onnx(path)
-        assert operators(graph) == ["nearest"]
+        assert operators(graph) == expected
         assert_same(graph, path)
     else:
         refused(path, rf"node Resize_0 \(Resize\) resizes by nearest neighbours \({coordinates}, {rounding}\)")
+
+
+@pytest.mark.parametrize("mode, factor", [("linear", 2), ("linear", 3), ("cubic", 2)])
+@pytest.mark.parametrize(
+    "coordinates", ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]
+)
+def test_coordinates_of_curves(coordinates, mode, factor, tmp_path):
+    file = File(opset=19)
+    how = {"mode": mode, "coordinate_transformation_mode": coordinates}
+    path = file.save(tmp_path / "n.onnx", file.node("Resize", "picture_in", "", file.constant([1, 1, factor, factor]), **how))
+    graph = graph_of_onnx(path)
+    assert operators(graph) == ["resize"]
+    assert_same(graph, path)
+
+
+@pytest.mark.parametrize("size", [("h", "w"), (12, 20)])
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("opset", range(11, 24))
+def test_a_network_in_every_opset(opset, half, size, tmp_path):
+    """In floats of 16 bits or 32, for one size or any: borders by reflection around it, both pixel shuffles, a skip."""
+    file = File(opset)
+    kind, dtype = (onnx.TensorProto.FLOAT16, np.float16) if half else (onnx.TensorProto.FLOAT, np.float32)
+    borders = file.integers(0, 0, 2, 2, 0, 0, 2, 2)
+    value = file.node("Pad", "picture_in", borders, mode="reflect")
+    for channels, outputs in ((3, 8), (8, 12)):
+        weight = file.constant(file.random.normal(size=(outputs, channels, 3, 3)) * 0.3, dtype)
+        value = file.node("LeakyRelu", file.node("Conv", value, weight, pads=[0, 0, 0, 0]), alpha=0.2)
+    value = file.node("DepthToSpace", value, blocksize=2, mode=("CRD", "DCR")[opset % 2])
+    how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    larger = file.node("Resize", "picture_in", file.constant([], dtype), file.constant([1, 1, 2, 2]), **how)
+    path = file.save(tmp_path / "n.onnx", file.node("Add", value, larger), (1, 3, *size), kind)
+    graph = graph_of_onnx(path)
+    assert graph.scale == 2 and graph.smallest == 3
+    assert_same(graph, path, [size] if size == (12, 20) else SIZES, 1e-2 if half else 1e-5, (0.0, 1.0))
 
 
 @pytest.mark.parametrize("opset", [9, 11])

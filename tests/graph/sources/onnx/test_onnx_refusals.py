@@ -33,9 +33,9 @@ CASES: dict[str, tuple[str, Case]] = {
         r"\(Conv\) has borders \(SAME_UPPER\) that depend on the picture's size",
         lambda f, x: f.node("Conv", x, f.values(3, 3, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]),
     ),
-    "asymmetric bilinear": (
-        r"\(Resize\) resizes in mode linear with asymmetric coordinates",
-        lambda f, x: resized(f, x, 2, coordinate_transformation_mode="asymmetric"),
+    "bilinear of a part": (
+        r"\(Resize\) resizes in mode linear with tf_crop_and_resize coordinates",
+        lambda f, x: resized(f, x, 2, coordinate_transformation_mode="tf_crop_and_resize"),
     ),
     "antialias": (r"with antialiasing", lambda f, x: resized(f, x, 2, antialias=1)),
     "other cubic": (

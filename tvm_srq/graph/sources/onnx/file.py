@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_srq.checks import not_finite
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_file
 from tvm_srq.graph.sources.onnx.operation import Operation
@@ -90,6 +91,10 @@ def read_model(path: str | Path) -> Model:
     if [len(each) for each in ends] != [1, 1]:
         raise UserError(f"{path} takes {len(ends[0])} tensors and gives {len(ends[1])}: one picture is needed at each end")
     operations = [operation_of(onnx, node, opset, index) for index, node in enumerate(graph.node)]
+    within = {each.name: value for each in operations for value in each.attributes.values() if isinstance(value, np.ndarray)}
+    for name, array in (constants | within).items():
+        if array.dtype.kind == "f" and array.size > 1 and not np.isfinite(array).all():  # a single one may bound nothing
+            raise not_finite(name, str(path))
     return Model(
         needed(operations, ends[1][0].name),
         constants,

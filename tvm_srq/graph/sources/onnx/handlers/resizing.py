@@ -16,9 +16,10 @@ from tvm_srq.graph.sources.onnx.operation import Operation
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, UnevenParts, handles
 from tvm_srq.graph.sources.sizes import Length, Size, length_of, quotient
 from tvm_srq.graph.sources.views import View
-from tvm_srq.operators.resize import COORDINATES
 
 HALF = Fraction(1, 2)
+SIZES = (*range(1, 9), 31, 64)
+"""Rows to try what a way of rounding comes to."""
 POSITIONS: dict[str, Callable[[int, int, int], Fraction]] = {
     # where output pixel x of ``wide`` lies among ``narrow`` input pixels
     "half_pixel": lambda x, narrow, wide: (x + HALF) * narrow / wide - HALF,
@@ -101,9 +102,13 @@ def resized(t: OnnxTranslation, o: Operation, mode: str, coordinates: str, round
         return nearest(t, o, coordinates, rounding, shape)
     known = NAMES.get(coordinates)
     modes = {"linear": torch_handlers.bilinear, "cubic": torch_handlers.bicubic}
-    if mode not in modes or known not in COORDINATES:
+    if mode not in modes or known is None:
         t.refuse(f"resizes in mode {mode} with {coordinates} coordinates")
     call = o.call(f"upsample_{mode}", shape)
+    if known == "asymmetric":
+        extent = [list(term) for term in t.extent(*shape[2:]).terms]
+        attributes = {"mode": mode, "coordinates": known, "extent": extent}
+        return t.view_of(t.builder.add("resize", t.name(call), [t.source(o)], attributes))
     return modes[mode](t, call, align_corners=known == "align_corners", input=Reference(o.input(0)), output_size=shape[2:])
 
 
@@ -120,9 +125,10 @@ def nearest(t: OnnxTranslation, o: Operation, coordinates: str, rounding: str, s
     if up == 1:
         return t.view_of(source)
     if isinstance(up, int):
-        if any(chosen(coordinates, rounding, x, n, n * up) != x // up for n in range(1, 9) for x in range(n * up)):
+        shift = shift_of(coordinates, rounding, up)
+        if shift is None:
             t.refuse(f"resizes by {name}, which does not repeat pixels")
-        return t.view_of(t.builder.add("nearest", t.name(o.call("upsample_nearest2d")), [source], {"factor": up}))
+        return repeated(t, o, source, up, shift, shape)
     if isinstance(down, int):
         starts = {chosen(coordinates, rounding, x, n * down, n) - x * down for n in range(1, 9) for x in range(n)}
         if len(starts) != 1:
@@ -130,6 +136,28 @@ def nearest(t: OnnxTranslation, o: Operation, coordinates: str, rounding: str, s
         attributes = {"start": starts.pop(), "stride": down, "cut": 0}
         return t.view_of(t.builder.add("subsample", t.name(o.call("upsample_nearest2d")), [source], attributes))
     t.refuse("resizes by nearest neighbours and no whole factor")
+
+
+def shift_of(coordinates: str, rounding: str, factor: int) -> int | None:
+    """How many pixels the repeated pixels lie before their places, at every size; None where it is not so simple."""
+    taken = {(x, n): chosen(coordinates, rounding, x, n, n * factor) for n in SIZES for x in range(n * factor)}
+    for shift in sorted(range(1 - factor, factor), key=abs):
+        if all(pixel == min(max((x + shift) // factor, 0), n - 1) for (x, n), pixel in taken.items()):
+            return shift
+    return None
+
+
+def repeated(t: OnnxTranslation, o: Operation, source: str, factor: int, shift: int, shape: list[Length]) -> View:
+    """Every pixel ``factor`` times along both axes, ``shift`` pixels early; the border's pixels fill up."""
+    name = t.name(o.call("upsample_nearest2d"))
+    if shift:
+        sides = {"before": int(shift < 0), "after": int(shift > 0)}
+        source = t.builder.add("pad", f"{name}.padded", [source], {"mode": "replicate", **sides})
+    made = t.builder.add("nearest", name, [source], {"factor": factor})
+    if shift:
+        extent = [list(term) for term in t.extent(*shape[2:]).terms]
+        made = t.builder.add("crop", f"{name}.crop", [made], {"start": shift % factor, "extent": extent})
+    return t.view_of(made)
 
 
 def chosen(coordinates: str, rounding: str, x: int, narrow: int, wide: int) -> int:
