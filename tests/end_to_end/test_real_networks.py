@@ -1,4 +1,4 @@
-"""Every real network compiled: the reference's bytes, on a crop at once, on all of Set5 and in the C library among the slow tests."""
+"""Every real network compiled: the reference's bytes, on a crop at once; on all of Set5, and by the C library, in slow tests."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -2,6 +2,8 @@
 
 Such files have no batch norms any more, so a network that comes another way would be quantized from other weights. Both of
 PyTorch's exporters compute in float32, in this order; so is it done here, and a network has one graph whichever way it comes.
+Roots are the nearest floats, as the newer exporter takes them. The older one takes PyTorch's, which are off by a bit where their
+library is Intel's.
 """
 
 from __future__ import annotations
