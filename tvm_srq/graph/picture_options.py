@@ -72,9 +72,10 @@ class PictureOptions:
             raise UserError(f"{name} takes {wanted}: colours cannot be {self.colours}, leave them out")
         if None not in (white, self.white) and white != self.white:
             raise UserError(f"{name} takes bytes, where white is 255 and not {self.white:g}: leave it out")
-        whole = white or self.white or 1.0
+        whole = float(white or self.white or 1.0)
         self.check_mean(name, channels, whole)
-        ends = self.output_range or (0.0, self.white or 1.0)
+        black, brightest = self.output_range or (0.0, self.white or 1.0)
+        ends = float(black), float(brightest)
         order = {1: "grey", 3: "blue first" if self.colours == "bgr" else "red first"}[channels]
         facts = [
             (f"white is {whole:g}", FROM_NETWORK if white else origin(self.white)),

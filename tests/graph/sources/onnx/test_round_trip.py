@@ -139,16 +139,20 @@ def parts_of(layer: LayerSpec) -> Iterator[tuple[str, NDArray]]:
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @each_file
 def test_real_networks(file, exporter, data, two_pictures, tmp_path):
-    """At W4A4 and W8A8 the layers of the direct way, and its bytes."""
+    """At W4A4 and W8A8 the layers of the direct way, and its bytes.
+
+    Scales that were folded with other roots differ in their last bits, and some pixels by one.
+    """
     path = data / "weights" / file
     network = load_checkpoint(path, SCALES[file]).eval()
     graph = load_graph(export(network, tmp_path / "network.onnx", exporter), options=form_of(network))
     has_norms = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     folded_otherwise = exporter == "legacy" and has_norms and not exact_roots()
-    crop = np.random.default_rng(0).integers(0, 256, (13, 17, 3), np.uint8)
+    crop = np.random.default_rng(0).integers(0, 256, (17, 21, 3), np.uint8)
     for bits in (4, 8):
         known, expected = direct(path, SCALES[file], two_pictures, bits)
         assert (graph.scale, graph.smallest, graph.size) == (known.scale, known.smallest, known.size)
         made = quantized(graph, two_pictures, bits)
         assert_equal_layers(expected, made, 1e-6 if folded_otherwise else 0.0)
-        np.testing.assert_array_equal(IntegerReference(made)(crop), IntegerReference(expected)(crop))
+        pictures = [IntegerReference(spec)(crop).astype(int) for spec in (made, expected)]
+        assert np.abs(pictures[0] - pictures[1]).max() <= int(folded_otherwise)
