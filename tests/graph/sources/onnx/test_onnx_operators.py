@@ -361,7 +361,8 @@ REPEATED, SHIFTED = ["nearest"], ["pad", "nearest", "crop"]
         ("asymmetric", "ceil", 2, SHIFTED), ("half_pixel", "floor", 2, SHIFTED), ("half_pixel", "ceil", 3, SHIFTED),
         ("half_pixel_symmetric", "floor", 4, SHIFTED), ("tf_half_pixel_for_nn", "floor", 2, REPEATED),
         ("tf_half_pixel_for_nn", "round_prefer_floor", 3, SHIFTED), ("pytorch_half_pixel", "round_prefer_floor", 2, REPEATED),
-        ("align_corners", "floor", 2, SHIFTED), ("align_corners", "round_prefer_floor", 2, None),
+        ("align_corners", "floor", 2, SHIFTED), ("align_corners", "round_prefer_floor", 2, REPEATED),
+        ("align_corners", "round_prefer_floor", 3, None),
     ],
 )  # fmt: skip
 def test_ways_to_round_of_nearest_neighbours(coordinates, rounding, factor, expected, tmp_path):
