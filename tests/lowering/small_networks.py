@@ -84,6 +84,16 @@ def strided() -> Graph:
     return net.finish(net.builder.add("add", "sum", [first, resized]), 8, smallest=7)
 
 
+def enlarged_from_corners() -> Graph:
+    """By curves at positions without the half of a pixel, linear and cubic."""
+    net = Network()
+    first = net.convolution("first", PICTURE, 8, 3)
+    larger = {"coordinates": "asymmetric", "extent": [[3, 0, 1]]}
+    linear = net.builder.add("resize", "linear", [first], {"mode": "linear", **larger})
+    cubic = net.builder.add("resize", "cubic", [first], {"mode": "cubic", **larger})
+    return net.builder.build(PictureFormat(), net.convolution("last", net.builder.add("add", "sum", [linear, cubic]), 3, 8))
+
+
 def upsampled_inside() -> Graph:
     net = Network()
     first = net.builder.prelu("relu", net.convolution("first", PICTURE, 8, 3), 0.1)
@@ -189,5 +199,6 @@ def group_norms() -> Graph:
 NETWORKS = {
     f.__name__: f
     for f in (with_picture_added, dense_block, gated, shifted_gate, attention, strided, upsampled_inside, split, applied_twice,
-              odd_channels, twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms)
+              odd_channels, twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms,
+              enlarged_from_corners)
 }  # fmt: skip
