@@ -17,7 +17,7 @@ def artifact_text(path: Path) -> str:
     manifest, _, members = read_artifact(path)
     sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
     lines = [f"{manifest['network']} for {manifest['target']}, {sizes}", f"takes {manifest['input']}"]
-    lines += [f"pictures: {manifest['pictures']}"] if manifest["pictures"] else []
+    lines += [f"pictures: {manifest['pictures']}"] if manifest.get("pictures") else []
     for row in manifest["kernels"]:
         why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
         lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
