@@ -45,7 +45,7 @@ class Reached:
     def moments(self, value: str, kernel: int) -> NDArray[np.float32]:
         """(C * kernel * kernel) squared: mean second moments of a value's patches."""
         patches = np.repeat(self.levels[value], kernel * kernel, 1)
-        return patches.T @ patches / len(patches)
+        return np.asarray(patches.T @ patches / len(patches), np.float32)
 
 
 def flat_inputs(graph: Graph) -> Tensor:
