@@ -4,7 +4,7 @@ from tvm_srq.errors import UserError
 from tvm_srq.targets import PRESETS
 from tvm_srq.tuning.host import require_runs_here
 
-X86 = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
+X86 = ("x86-64-amx", "x86-64-v4", "x86-64-v3", "x86-64-v2")
 
 
 def runs_here(target: str) -> bool:

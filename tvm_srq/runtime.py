@@ -19,6 +19,7 @@ from tvm_srq.execution.ffi import load_library, set_threads
 from tvm_srq.execution.gpu import CudaMemory, device_code
 from tvm_srq.execution.host import HostExecution
 from tvm_srq.execution.pictures import require_picture
+from tvm_srq.execution.tiles import request_tiles, uses_tiles
 
 sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
@@ -36,8 +37,8 @@ class Session:
         threads: for this session's kernels; by default ``TVM_NUM_THREADS`` or the processor's cores.
 
     Raises:
-        UserError: the artifact is damaged or made for another machine, or needs a GPU that is not there, or ``threads`` is no
-            number of threads.
+        UserError: the artifact is damaged or made for another machine, or needs a GPU that is not there or tiles that the system
+            does not grant, or ``threads`` is no number of threads.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
@@ -51,6 +52,8 @@ class Session:
                 self.library = load_library(members[LIBRARY])
         except (RuntimeError, OSError) as error:
             raise UserError(f"{path} is for target {self.manifest['target']} and does not load on this machine") from error
+        if uses_tiles(self.manifest["tvm_target"]):
+            request_tiles()
         if threads is not None:
             set_threads(threads)  # for whoever calls what prepare() gives
         self.threads = threads

@@ -18,6 +18,7 @@ from schedules.workload import Layout
 from schedules.x86 import rules as x86
 from schedules.x86 import units as x86_units
 from tvm_srq.errors import UserError
+from tvm_srq.execution.tiles import uses_tiles
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Preset:
         return self.host["mtriple"].split("-")[0]
 
     @property
+    def uses_tiles(self) -> bool:
+        """Whether kernels use the tiles that Linux wants to be asked for (tvm_srq.execution.tiles)."""
+        return uses_tiles(self.config)
+
+    @property
     def target(self) -> Target:
         return Target(self.config) if self.device == "cpu" else Target(self.config, host=self.host)
 
@@ -88,10 +94,13 @@ def cuda_preset(arch: str, capability: str, rules: list[tuple[str, Rule]]) -> Pr
 
 
 X86 = "x86_64-linux-gnu"
+AMX = ("+amx-tile", "+amx-int8")
 NO_SVE = ("-sve", "-sve2", "-sve-bitperm", "-sve2-bitperm")
 PRESETS = {
     preset.name: preset
     for preset in (
+        Preset("x86-64-amx", "x86 with AMX on bytes (Sapphire Rapids and later)",
+               llvm(X86, "x86-64-v4", "+avx512vnni", "+avx512vbmi", *AMX), x86_units.VNNI.layout, x86.AMX_RULES),
         Preset("x86-64-v4", "x86 with AVX-512 VNNI and VBMI (Ice Lake, Zen 4 and later)",
                llvm(X86, "x86-64-v4", "+avx512vnni", "+avx512vbmi"), x86_units.VNNI.layout, x86.VNNI_RULES),
         Preset("x86-64-v3", "x86 with AVX2", llvm(X86, "x86-64-v3"), x86_units.AVX2.layout, x86.AVX2_RULES),

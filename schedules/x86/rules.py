@@ -4,11 +4,15 @@ from schedules.cpu.direct import direct_rule
 from schedules.cpu.winograd import winograd_rule
 from schedules.generic.rule import GENERIC, GenericRule
 from schedules.registry import Rule
+from schedules.x86.amx import amx_rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
 from schedules.x86.winograd4 import winograd4_rule
 from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
 
+AMX_RULES: list[tuple[str, Rule]] = [
+    ("picture.vnni", picture_rule), ("direct.amx", amx_rule), ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
+]  # fmt: skip
 VNNI_RULES: list[tuple[str, Rule]] = [
     ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("winograd4.vnni", winograd4_rule),
     ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),

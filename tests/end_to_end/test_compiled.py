@@ -15,7 +15,7 @@ from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
 
-TARGETS = ["x86-64-v4", "x86-64-v3", "x86-64-v2"]
+TARGETS = ["x86-64-amx", "x86-64-v4", "x86-64-v3", "x86-64-v2"]
 
 
 def supported(targets: list[str]) -> list[str]:

@@ -78,7 +78,7 @@ CASES = {
     "compile missing.srq --target x86-64-v2 -o out.tar": "quantized network missing.srq does not exist",
     "compile empty --target x86-64-v2 -o out.tar": "quantized network empty is a folder",
     "compile free.srq --target x86-64-v2 -o out.tar": "free.srq has free-scale levels",
-    "compile net.srq --target pdp11 -o out.tar": "no target pdp11; targets: x86-64-v4",
+    "compile net.srq --target pdp11 -o out.tar": "no target pdp11; targets: x86-64-amx",
     "compile net.srq --target x86-64-v2 -o missing/out.tar": "folder missing does not exist",
     "compile net.srq --target x86-64-v2 --print-ir-after fold -o out.tar": "no pass fold to print the IR at; passes:",
     "run net.tar text.png -o out.png": "text.png is not a readable picture",

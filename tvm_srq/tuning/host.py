@@ -7,16 +7,17 @@ from pathlib import Path
 from tvm.target.codegen import llvm_get_cpu_features, llvm_get_system_cpu
 
 from tvm_srq.errors import UserError
+from tvm_srq.execution.tiles import request_tiles
 from tvm_srq.targets import Preset, preset
 
 CPU_FLAGS = {"sse4.2": "sse4_2", "avx2": "avx2", "avx512bw": "avx512bw", "avx512vnni": "avx512_vnni",
-             "avx512vbmi": "avx512vbmi", "dotprod": "asimddp", "i8mm": "i8mm"}  # fmt: skip
+             "avx512vbmi": "avx512vbmi", "amx-tile": "amx_tile", "amx-int8": "amx_int8", "dotprod": "asimddp", "i8mm": "i8mm"}  # fmt: skip
 """LLVM's name of a feature that kernels use -> Linux's name in /proc/cpuinfo."""
 
 
 def host_target() -> str:
     """The best x86 preset that this processor runs."""
-    for name in ("x86-64-v4", "x86-64-v3"):
+    for name in ("x86-64-amx", "x86-64-v4", "x86-64-v3"):
         with suppress(UserError):
             require_runs_here(preset(name))
             return name
@@ -36,6 +37,8 @@ def needed_flags(preset: Preset) -> set[str]:
 def require_runs_here(preset: Preset) -> None:
     """Check a target's machine and instructions against this one's; elsewhere than on Linux only the machine.
 
+    Of the system this process gets the right to use what the target's code needs.
+
     Raises:
         UserError: its code does not run here.
     """
@@ -46,3 +49,5 @@ def require_runs_here(preset: Preset) -> None:
     here = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set(CPU_FLAGS.values())
     if lacking := sorted(needed_flags(preset) - here):
         raise UserError(f"target {preset.name} needs {', '.join(lacking)}, which this processor lacks; choose another target")
+    if preset.uses_tiles:
+        request_tiles()
