@@ -37,7 +37,7 @@ def noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 4), np.uint8)
 
 
-@pytest.mark.parametrize("target", [TARGET, "x86-64-v4"])
+@pytest.mark.parametrize("target", [TARGET, "x86-64-v4", "x86-64-amx"])
 def test_it_gives_the_session_s_bytes(make_package, target):
     if not runs_here(target):
         pytest.skip(f"this processor does not run {target}")
@@ -57,6 +57,14 @@ def test_it_gives_the_session_s_bytes(make_package, target):
     assert (opaque[..., 3] == 255).all() and np.array_equal(opaque[..., :3], expected)
     for library in libraries:
         library.close()
+
+
+def test_it_asks_for_the_tiles_it_needs(tmp_path, make_package):
+    if not runs_here("x86-64-amx"):
+        pytest.skip("this processor does not run x86-64-amx")
+    compile_c(make_package("x86-64-amx").folder, tmp_path / "exercise", str(HERE / "exercise.c"))
+    result = subprocess.run([tmp_path / "exercise"], capture_output=True, text=True)  # in a process that has not asked
+    assert result.returncode == 0 and result.stderr == "", result.stderr
 
 
 @pytest.mark.slow

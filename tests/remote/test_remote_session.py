@@ -5,14 +5,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from processor import runs_here
 
+from tvm_srq import api
 from tvm_srq.benchmark.device import repeated
 from tvm_srq.benchmark.frames import sample_picture
 from tvm_srq.cli import main
 from tvm_srq.data.pictures import read_picture, write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.remote import session as remote_session
+from tvm_srq.remote import tiles
 from tvm_srq.remote.session import RemoteSession
+from tvm_srq.targets import PRESETS
 
 
 @pytest.fixture
@@ -28,6 +32,20 @@ def test_pictures_of_any_size_one_after_another(lent, artifact, reference):
     execution = session.prepare(9, 8)
     for picture in (sample_picture(9, 8), sample_picture(9, 8)[::-1].copy()):
         assert np.array_equal(execution(picture), reference(picture))
+
+
+def test_a_device_is_asked_for_tiles(tmp_path, lent, spec, reference):
+    if not runs_here("x86-64-amx"):
+        pytest.skip("this processor does not run x86-64-amx")
+    api.compile_network(spec, "x86-64-amx", tmp_path / "net.tar")
+    picture = sample_picture(19, 47)
+    assert np.array_equal(RemoteSession(tmp_path / "net.tar", lent, threads=2)(picture), reference(picture))
+
+
+def test_a_device_that_refuses_tiles_is_told(lent, monkeypatch):
+    monkeypatch.setattr(tiles, "TILE_DATA", 63)  # no such state
+    with pytest.raises(UserError, match="device host at .* lets no process use AMX tiles"):
+        tiles.request_remote_tiles(lent, PRESETS["x86-64-amx"].config)
 
 
 def test_timing_changes_no_pixel(lent, artifact, reference):

@@ -14,11 +14,12 @@ NOTICE = "/* Written by tvm-srq package; {}. */\n"
 DIMENSIONS = 8  # the most that program.h provides for
 
 
-def network_header(program: Program, workspace: int, source: str) -> str:
+def network_header(program: Program, workspace: int, tiles: bool, source: str) -> str:
     """``network.h``.
 
     Args:
         workspace: bytes of temporary buffers that a thread needs.
+        tiles: whether kernels use AMX tiles.
         source: what the network is, for people.
     """
     groups = groups_of(program)
@@ -31,6 +32,7 @@ def network_header(program: Program, workspace: int, source: str) -> str:
         "SRQ_SMALLEST": program.smallest,
         "SRQ_WORKSPACE": workspace + -workspace % 64 or 64,
         "SRQ_IN_STRIPS": int(program.in_strips),
+        "SRQ_USES_TILES": int(tiles),
         "SRQ_GROUPS": len(groups),
         "SRQ_GROUP_BOUNDS": braces([0, *(last for _, last in groups)]),
         "SRQ_STRIP_PIXELS": braces(strip_pixels(program)),
@@ -39,6 +41,7 @@ def network_header(program: Program, workspace: int, source: str) -> str:
         "SRQ_SMALLEST": "rows and columns that a picture must have",
         "SRQ_IN_STRIPS": "0: every step runs once, over all rows",
         "SRQ_WORKSPACE": "bytes of temporary buffers for each thread",
+        "SRQ_USES_TILES": "1: kernels use the tiles of Intel AMX",
         "SRQ_GROUP_BOUNDS": "steps: the first of every group, and the number of all",
         "SRQ_STRIP_PIXELS": "picture pixels in one pass of each group",
     }

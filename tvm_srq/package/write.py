@@ -7,6 +7,7 @@ from typing import Any
 
 from tvm_srq.artifact import OBJECT, read_artifact
 from tvm_srq.errors import UserError
+from tvm_srq.execution.tiles import uses_tiles
 from tvm_srq.files import require_folder
 from tvm_srq.package.constants import join_constants, store_constant
 from tvm_srq.package.tables import network_header, network_source
@@ -43,9 +44,10 @@ def write_package(network: str | Path, folder: str | Path) -> None:
 def write_network(folder: Path, manifest: dict[str, Any], program: Program, kernels: bytes) -> None:
     """What differs from network to network."""
     source = f"{manifest['network']} for {manifest['target']}"
+    tiles = uses_tiles(manifest["tvm_target"])
     stored = [store_constant(array) for array in program.constants]
     content, offsets = join_constants(stored)
-    (folder / "src/network.h").write_text(network_header(program, manifest["workspace"], source))
+    (folder / "src/network.h").write_text(network_header(program, manifest["workspace"], tiles, source))
     (folder / "src/network.c").write_text(network_source(program, stored, offsets, source))
     (folder / "src/constants.bin").write_bytes(content)
     (folder / "lib").mkdir()

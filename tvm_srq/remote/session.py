@@ -12,6 +12,7 @@ from tvm_srq.execution.pictures import require_picture
 from tvm_srq.remote.bytecode import FORMAT, FRAME, plan_bytecode, plan_views
 from tvm_srq.remote.device import Device
 from tvm_srq.remote.plan import record_plan
+from tvm_srq.remote.tiles import request_remote_tiles
 
 CPU, POOLED = 1, 2  # TVM's numbers of the device type, and of the allocator
 
@@ -79,6 +80,7 @@ class RemoteSession:
             raise UserError(f"{path} is for target {self.manifest['target']}; over RPC run networks compiled for CPUs")
         with device.guard(f"load {path}, which is for target {self.manifest['target']}"):
             self.library: Any = device.load_library(members[LIBRARY])
+            request_remote_tiles(device, self.manifest["tvm_target"])
             if threads is not None:
                 device.set_threads(threads)
 

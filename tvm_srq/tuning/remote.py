@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tvm_srq.remote.device import FAILURES, Device, last_line
 from tvm_srq.remote.features import require_runs_there
 from tvm_srq.remote.library import link_library
+from tvm_srq.remote.tiles import request_remote_tiles
 from tvm_srq.targets import Preset
 from tvm_srq.tuning.measure import MINIMUM_SECONDS, Loaded
 
@@ -50,6 +51,7 @@ class RemoteRunner:
     def __init__(self, device: Device, preset: Preset):
         self.device, self.preset = device, preset
         require_runs_there(device, preset)
+        request_remote_tiles(device, preset.config)
         with device.guard("prepare for tuning"):
             device.set_threads(1)
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tiles.h"
 #include "weights.h"
 
 static int fail(tvm_srq *session, const char *format, ...) {
@@ -93,6 +94,9 @@ int tvm_srq_prepare(tvm_srq *session, int width, int height) {
                     TVM_SRQ_MAX_SIDE);
     }
     if (session->capacity > 0 && frame->width == width && frame->height == height) return 0;
+    if (session->capacity == 0 && srq_request_tiles() != 0) {
+        return fail(session, "the system lets no process use AMX tiles, which the kernels need: that takes Linux 5.16 or later");
+    }
     srq_plan_memory(&frame->layout, width, height);
     struct parts parts = parts_of(&frame->layout, width, session->pool.count);
     if (parts.size > session->capacity && get_memory(session, parts.size) != 0) {
