@@ -12,12 +12,12 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, Var
 
 from schedules.cpu.halo import fill_halo_columns
-from schedules.cpu.packing import channel_order
 from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.workload import Convolution, Kernel
 from schedules.x86 import amx_tiles as tiles
-from schedules.x86.amx_packing import Step, block_of, epilogue_of, pack_amx, steps_of
+from schedules.x86.amx_epilogue import epilogue_of
+from schedules.x86.amx_packing import Step, block_of, pack_amx, steps_of
 from schedules.x86.amx_tiles import LANES, ROWS, Block
 from schedules.x86.units import VNNI
 
@@ -36,7 +36,7 @@ def amx_rule(workload: Convolution) -> Kernel | str:
 def amx_convolution(workload: Convolution):  # noqa: ANN201 - tirx.PrimFunc
     """Build the PrimFunc: bands of rows in parallel; in a band, groups of channels, then blocks of pixels."""
     block, steps, epilogue = block_of(workload), steps_of(workload), epilogue_of(workload)
-    outputs = len(channel_order(workload, VNNI))
+    outputs = len(epilogue.order(workload, block.vectors))
     groups = outputs // (block.vectors * LANES)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")

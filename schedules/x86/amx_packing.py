@@ -1,18 +1,14 @@
 """What the tile kernel reads: steps along the taps and input channels, weights by step, the epilogue's constants."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schedules.cpu.epilogue import write_each
-from schedules.cpu.packing import channel_order, direct_constants, spread, stored_channels, stored_ratio, stored_weights
-from schedules.cpu.unit import DotUnit, WriteVectors
+from schedules.cpu.packing import channel_order, spread, stored_channels, stored_ratio, stored_weights
 from schedules.workload import Constants, Convolution
+from schedules.x86.amx_epilogue import PICTURE_ROWS, epilogue_of
 from schedules.x86.amx_tiles import BYTES, GROUP, LANES, Block
-from schedules.x86.packed import packed_constants, packed_order, unpackable, write_packed
 from schedules.x86.units import VNNI
 
 
@@ -30,31 +26,15 @@ class Step:
     new: int
 
 
-@dataclass(frozen=True)
-class Epilogue:
-    """How sums are written: see ``schedules.cpu.winograd_unit.WinogradUnit``, which has the same."""
-
-    write: WriteVectors
-    order: Callable[[int], NDArray[np.int64]]
-    constants: Callable[[Convolution, DotUnit, Constants], list[NDArray]]
-    levels_dtype: str
-
-
-PACKED = Epilogue(write_packed, packed_order, packed_constants, "uint8")
-EACH = Epilogue(write_each, np.arange, direct_constants, "int32")
-
-
-def epilogue_of(workload: Convolution) -> Epilogue:
-    return EACH if workload.writes_picture or unpackable(workload) else PACKED
-
-
 def depth_and_span(workload: Convolution) -> tuple[int, int]:
     """Bytes that a product takes, and bytes that lie together and are taken in such parts.
 
-    They are those of the pixels under a row of the kernel, or of one pixel where others of its channels are not read.
+    Those of the pixels under a row of the kernel, where all their channels are read and that takes fewer products than one
+    pixel after the other: a product takes its time however few bytes it is given, and bytes across two cache lines take longer.
     """
-    channels = stored_channels(workload, VNNI)
-    together = workload.kernel * channels if workload.source_channels(VNNI.layout) == channels else channels
+    channels, kernel = stored_channels(workload, VNNI), workload.kernel
+    fewer = -(-kernel * channels // BYTES) < kernel * -(-channels // BYTES)
+    together = kernel * channels if fewer and workload.source_channels(VNNI.layout) == channels else channels
     return min(together, BYTES), together
 
 
@@ -71,17 +51,26 @@ def steps_of(workload: Convolution) -> list[Step]:
 
 
 def block_of(workload: Convolution) -> Block:
-    """Four tiles of sums where there are output channels for it: then every tile that is loaded takes part in two products."""
-    vectors = len(channel_order(workload, VNNI)) // LANES
-    depth = depth_and_span(workload)[0]
-    beside = 2 if vectors % 2 == 0 else 1
-    return Block(4 // beside if beside == 2 else 3, beside, depth)
+    """Four tiles of sums where there are output channels for it: then every tile that is loaded takes part in two products.
+
+    Three else, for with fewer a product would wait for the one before it in the same sums.
+    """
+    vectors = vectors_of(workload)
+    down, beside = next((down, beside) for down, beside in ((2, 2), (1, 3), (3, 1)) if vectors % beside == 0)
+    return Block(down, beside, depth_and_span(workload)[0])
+
+
+def vectors_of(workload: Convolution) -> int:
+    """Vectors of output channels that lie together: a block's go to one pixel."""
+    if workload.writes_picture:
+        return workload.shuffle if epilogue_of(workload) is PICTURE_ROWS else len(channel_order(workload, VNNI)) // LANES
+    return VNNI.layout.padded(workload.features) // LANES
 
 
 def pack_amx(workload: Convolution, constants: Constants) -> list[NDArray]:
     """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
-    order, epilogue = channel_order(workload, VNNI), epilogue_of(workload)
-    order = order[epilogue.order(len(order))]
+    epilogue = epilogue_of(workload)
+    order = epilogue.order(workload, block_of(workload).vectors)
     weight = stored_weights(workload, order, stored_channels(workload, VNNI), constants)
     shift = VNNI.layout.shift(constants.in_low, constants.in_high)
     start = np.where(order >= 0, constants.start[order].astype(np.int64), 0)

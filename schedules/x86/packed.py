@@ -87,14 +87,18 @@ def write_packed(
 
 def requantize_unit(workload: Convolution, buffers: Parameters, sums: list[Expr], first: Expr) -> Expr:
     """Two accumulator vectors -> 32 consecutive channels, int16x32, clipped to int16."""
-    rounded = []
-    for vector, total in enumerate(sums):
-        channels = T.ramp(first + 16 * vector, 1, 16)
-        multiplier = buffers.positive[channels]
-        if workload.bent:
-            multiplier = T.Select(total >= T.broadcast(T.int32(0), 16), multiplier, buffers.negative[channels])
-        rounded.append(to_integer(T.cast(total, "float32x16") * multiplier))
-    return pack_words(*rounded)
+    return pack_words(*(
+        to_integer(scale(workload, buffers, total, first + 16 * vector)) for vector, total in enumerate(sums)
+    ))  # fmt: skip
+
+
+def scale(workload: Convolution, buffers: Parameters, total: Expr, first: Expr) -> Expr:
+    """An accumulator vector times its channels' multipliers, float32x16; ``first`` is the first among the packed channels."""
+    channels = T.ramp(first, 1, 16)
+    multiplier = buffers.positive[channels]
+    if workload.bent:
+        multiplier = T.Select(total >= T.broadcast(T.int32(0), 16), multiplier, buffers.negative[channels])
+    return T.cast(total, "float32x16") * multiplier
 
 
 def to_integer(value: Expr) -> Expr:
@@ -149,14 +153,18 @@ def signed_zeros(buffers: Parameters, channel: Expr, stream_order: bool) -> Expr
 
 
 def stored_codes(workload: Convolution, buffers: Parameters, fine: Expr, lanes: int) -> Expr:
-    """Fine indices as int8 -> stored codes as uint8, same order."""
+    """Fine indices as int8, 16, 32 or 64 of them -> stored codes as uint8, same order."""
     low, high = (T.broadcast(T.cast(buffers.bounds[end], "int8"), lanes) for end in (0, 1))
     clipped = T.max(T.min(fine, high), low)
     if workload.codes == "uniform":
         return T.bitwise_xor(T.reinterpret(f"uint8x{lanes}", clipped), T.broadcast(T.uint8(128), lanes))
     table = T.reinterpret(f"int8x{TABLE}", buffers.levels[T.ramp(0, 1, TABLE)])
-    if lanes == 64:
-        return T.reinterpret("uint8x64", T.call_llvm_pure_intrin("int8x64", "llvm.x86.avx512.permvar.qi.512", table, clipped))
-    both = T.vectorcombine("int8x64", clipped, clipped)
-    looked_up = T.call_llvm_pure_intrin("int8x64", "llvm.x86.avx512.permvar.qi.512", table, both)
-    return T.reinterpret("uint8x32", T.vectorlow("int8x32", looked_up))
+    repeated, width = clipped, lanes
+    while width < TABLE:
+        width *= 2
+        repeated = T.vectorcombine(f"int8x{width}", T.bind(repeated), repeated)
+    looked_up = T.call_llvm_pure_intrin("int8x64", "llvm.x86.avx512.permvar.qi.512", table, repeated)
+    while width > lanes:
+        width //= 2
+        looked_up = T.vectorlow(f"int8x{width}", T.bind(looked_up))
+    return T.reinterpret(f"uint8x{lanes}", looked_up)
