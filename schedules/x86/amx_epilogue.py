@@ -37,7 +37,7 @@ class Epilogue:
 
 def epilogue_of(workload: Convolution) -> Epilogue:
     if workload.writes_picture:
-        return PICTURE_ROWS if workload.shuffle > 1 and workload.shuffle * workload.features <= LANES else EACH
+        return PICTURE_ROWS if workload.shuffle * workload.features <= LANES else EACH
     return PAIRS if workload.packable else EACH
 
 
@@ -63,7 +63,7 @@ def order_of_pairs(workload: Convolution, vectors: int) -> NDArray[np.int64]:
 def write_picture_rows(
     workload: Convolution, unit: DotUnit, buffers: Parameters, sums: list[Expr], row: Expr, column: Expr, first: Expr
 ) -> None:
-    """A vector holds what a pixel becomes in one row of the picture: ``shuffle`` pixels' colours beside each other."""
+    """A vector holds what a pixel becomes in one row of the picture: the colours of ``shuffle`` pixels beside each other."""
     factor, colours = workload.shuffle, workload.features
     for number, total in enumerate(sums):
         value = scale(workload, buffers, total, (first + number) * LANES)

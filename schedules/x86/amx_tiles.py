@@ -55,6 +55,10 @@ def configure(block: Block, pixels: Expr) -> None:
     call("ldtilecfg", T.address_of(described[0]))
 
 
+def clear(tile: int) -> None:
+    call("tilezero", T.int8(tile))
+
+
 def load(tile: int, first: Expr, stride: int) -> None:
     """Load a tile whose rows begin ``stride`` bytes apart, from the element ``first`` on."""
     call("tileloadd64", T.int8(tile), T.address_of(first), T.int64(stride))

@@ -11,7 +11,7 @@ from schedules.x86.winograd4 import winograd4_rule
 from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
 
 AMX_RULES: list[tuple[str, Rule]] = [
-    ("picture.vnni", picture_rule), ("direct.amx", amx_rule), ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
+    ("direct.amx", amx_rule), ("picture.vnni", picture_rule), ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
 ]  # fmt: skip
 VNNI_RULES: list[tuple[str, Rule]] = [
     ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("winograd4.vnni", winograd4_rule),

@@ -8,20 +8,20 @@ import pytest
 import tvm
 
 from schedules.arm.units import SDOT
-from tvm_srq.benchmark.peak import STEPS, clock_for, dot_unit, measure_peak, peak_kernel
+from tvm_srq.benchmark.peak import STEPS, clock_for, measure_peak, peak_kernel, peak_kernel_of
 from tvm_srq.errors import UserError
 from tvm_srq.targets import preset
 from tvm_srq.tuning.host import require_runs_here
 
 
-@pytest.mark.parametrize("target", ["x86-64-v4", "x86-64-v3", "x86-64-v2"])
+@pytest.mark.parametrize("target", ["x86-64-amx", "x86-64-v4", "x86-64-v3", "x86-64-v2"])
 def test_every_multiply_add_counted_is_done(target: str):
     chosen = preset(target)
     try:
         require_runs_here(chosen)
     except UserError as error:
         pytest.skip(str(error))
-    kernel = peak_kernel(dot_unit(chosen))
+    kernel = peak_kernel_of(chosen)
     arguments = [tvm.runtime.tensor(array) for array in kernel.arguments(tasks=2, repeats=3)]
     tvm.compile(tvm.IRModule({"main": kernel.function}), target=chosen.target)["main"](*arguments)
     source, weight, _, result = (argument.numpy().astype(np.int64) for argument in arguments)

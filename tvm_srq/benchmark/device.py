@@ -17,7 +17,7 @@ from tvm_srq.remote.session import RemoteExecution, RemoteSession
 with without_torch():
     import tvm
 
-    from tvm_srq.benchmark.peak import ROUNDS, SECONDS, dot_unit, peak_kernel
+    from tvm_srq.benchmark.peak import ROUNDS, SECONDS, peak_kernel_of
     from tvm_srq.remote.library import build_library
     from tvm_srq.targets import Preset, preset
 
@@ -88,7 +88,7 @@ def time_steps(session: RemoteSession, execution: RemoteExecution, rounds: int) 
 
 def measure_device_peak(device: Device, target: Preset, threads: int) -> float:
     """Multiply-adds a second of a target's dot product on a device (tvm_srq.benchmark.peak): the median of some calls."""
-    kernel = peak_kernel(dot_unit(target))
+    kernel = peak_kernel_of(target)
     library = build_library(tvm.IRModule({"main": kernel.function}), target)
     with device.guard("measure its dot-product peak"):
         module = device.load_library(library)

@@ -19,6 +19,7 @@ with without_torch():
 
     from schedules.cpu.unit import DotUnit
     from schedules.generic.rule import GenericRule
+    from tvm_srq.benchmark.tile_peak import BLOCK, PIXELS, tile_peak
     from tvm_srq.targets import Preset
 
 STEPS = 16  # activations of so many groups of channels, in the first-level cache
@@ -85,6 +86,16 @@ def peak_kernel(unit: DotUnit) -> PeakKernel:
     return PeakKernel(unit, builder.get(), pixels, vectors)
 
 
+def peak_kernel_of(preset: Preset) -> PeakKernel:
+    """The kernel of a target's fastest products.
+
+    Raises:
+        UserError: the target is no CPU.
+    """
+    unit = dot_unit(preset)
+    return PeakKernel(unit, tile_peak(), PIXELS, BLOCK.vectors) if preset.uses_tiles else peak_kernel(unit)
+
+
 def dot_unit(preset: Preset) -> DotUnit:
     """The dot product of a target's kernels.
 
@@ -105,8 +116,8 @@ class Peak:
         clock: seconds; CPU time for one thread, so that neighbours on the machine disturb least, else wall time.
     """
 
-    def __init__(self, preset: Preset, unit: DotUnit, threads: int, clock: Clock):
-        self.kernel, self.threads, self.clock = peak_kernel(unit), threads, clock
+    def __init__(self, preset: Preset, threads: int, clock: Clock):
+        self.kernel, self.threads, self.clock = peak_kernel_of(preset), threads, clock
         self.call = tvm.compile(tvm.IRModule({"main": self.kernel.function}), target=preset.target)["main"]
         self.repeats = 1
         while (seconds := self.run()) < SECONDS:
@@ -134,5 +145,5 @@ def measure_peak(preset: Preset, threads: int = 1) -> float:
     Raises:
         UserError: the target is no CPU.
     """
-    peak = Peak(preset, dot_unit(preset), threads, clock_for(threads))
+    peak = Peak(preset, threads, clock_for(threads))
     return float(np.median([peak.measure() for _ in range(ROUNDS)]))

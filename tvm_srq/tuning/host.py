@@ -11,7 +11,8 @@ from tvm_srq.execution.tiles import request_tiles
 from tvm_srq.targets import Preset, preset
 
 CPU_FLAGS = {"sse4.2": "sse4_2", "avx2": "avx2", "avx512bw": "avx512bw", "avx512vnni": "avx512_vnni",
-             "avx512vbmi": "avx512vbmi", "amx-tile": "amx_tile", "amx-int8": "amx_int8", "dotprod": "asimddp", "i8mm": "i8mm"}  # fmt: skip
+             "avx512vbmi": "avx512vbmi", "amx-tile": "amx_tile", "amx-int8": "amx_int8", "dotprod": "asimddp",
+             "i8mm": "i8mm"}  # fmt: skip
 """LLVM's name of a feature that kernels use -> Linux's name in /proc/cpuinfo."""
 
 
