@@ -7,6 +7,7 @@ from schedules.steps.add import build_add
 from schedules.steps.concat import build_concat
 from schedules.steps.crop import build_crop
 from schedules.steps.encode import build_encode
+from schedules.steps.float_program import build_float_program
 from schedules.steps.group_norm import build_group_norm
 from schedules.steps.layer_norm import build_layer_norm
 from schedules.steps.lookup import build_lookup
@@ -30,6 +31,7 @@ from tvm_srq.steps import Step
 # (step, maps) -> PrimFunc and its constants
 BUILDERS: dict[str, Callable[[Any, Maps], tuple[Any, list]]] = {
     "add": build_add, "average_pool": build_average_pool, "concat": build_concat, "crop": build_crop, "encode": build_encode,
+    "float": build_float_program,
     "global_average": build_global_average, "global_deviation": build_global_deviation, "group_norm": build_group_norm,
     "layer_norm": build_layer_norm, "lookup": build_lookup, "max_pool": build_max_pool, "multiply": build_multiply,
     "nearest": build_nearest, "pad": build_pad, "pad_to_multiple": build_pad, "picture_stream": build_picture_stream,

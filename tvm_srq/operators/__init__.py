@@ -8,6 +8,7 @@ from tvm_srq.operators.clamp import Clamp
 from tvm_srq.operators.concat import Concat
 from tvm_srq.operators.convolution import Convolution
 from tvm_srq.operators.crop import Crop
+from tvm_srq.operators.float_program import FloatProgram
 from tvm_srq.operators.function import Function
 from tvm_srq.operators.global_average import GlobalAverage
 from tvm_srq.operators.global_deviation import GlobalDeviation
@@ -28,8 +29,8 @@ from tvm_srq.operators.subsample import Subsample
 OPERATORS: dict[str, Operator] = {
     operator.name: operator
     for operator in (
-        Add(), Affine(), AveragePool(), Clamp(), Concat(), Convolution(), Crop(), Function(), GlobalAverage(), GlobalDeviation(),
-        GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(), PixelUnshuffle(),
-        PReLU(), Resize(), Select(), Subsample(),
+        Add(), Affine(), AveragePool(), Clamp(), Concat(), Convolution(), Crop(), FloatProgram(), Function(), GlobalAverage(),
+        GlobalDeviation(), GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(),
+        PixelUnshuffle(), PReLU(), Resize(), Select(), Subsample(),
     )
 }  # fmt: skip

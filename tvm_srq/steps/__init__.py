@@ -5,6 +5,7 @@ from tvm_srq.steps.average_pool import AveragePool
 from tvm_srq.steps.concat import Concat
 from tvm_srq.steps.crop import Crop
 from tvm_srq.steps.encode import Encode
+from tvm_srq.steps.float_program import FloatProgram
 from tvm_srq.steps.global_average import GlobalAverage
 from tvm_srq.steps.global_deviation import GlobalDeviation
 from tvm_srq.steps.group_norm import GroupNorm
@@ -27,7 +28,7 @@ from tvm_srq.steps.to_picture import ToPicture
 
 ALL: tuple[type[Step], ...] = (
     Add, Scale, PictureStream, Lookup, Multiply, Encode, Nearest, PixelShuffle, PixelUnshuffle, Select, Concat, Resize, MaxPool,
-    AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, ToPicture,
+    AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, FloatProgram, ToPicture,
 )  # fmt: skip
 STEPS: dict[str, type[Step]] = {step.name: step for step in ALL}
 

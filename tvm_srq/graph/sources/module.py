@@ -17,7 +17,7 @@ from tvm_srq.graph.normalize import normalized
 from tvm_srq.graph.picture_options import CHANNELS, UNTOLD, PictureOptions
 from tvm_srq.graph.sources.batch_norms import fold_batch_norms
 from tvm_srq.graph.sources.calls import Calls
-from tvm_srq.graph.sources.handlers import HANDLERS
+from tvm_srq.graph.sources.handlers import HANDLED
 from tvm_srq.graph.sources.trace import first_line, traced
 from tvm_srq.graph.sources.translation import Translation
 
@@ -52,7 +52,7 @@ def graph_of_module(
         for hint in [size_hint] if size_hint else [ODD, EVEN]:
             try:
                 low = smallest or smallest_size(module, picture, hint)
-                calls = traced(module, picture.channels, hint, low, HANDLERS)
+                calls = traced(module, picture.channels, hint, low, HANDLED)
                 graph = graph_of_calls(calls, picture, low, description)
                 compare(module, graph, comparison_sizes(low, hint))
                 return graph

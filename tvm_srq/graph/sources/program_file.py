@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_file
 from tvm_srq.graph.graph import Graph, PictureFormat
-from tvm_srq.graph.sources.handlers import HANDLERS
+from tvm_srq.graph.sources.handlers import HANDLED
 from tvm_srq.graph.sources.module import compare, comparison_sizes, graph_of_calls
 from tvm_srq.graph.sources.trace import calls_of_program
 
@@ -74,7 +74,7 @@ def graph_of_program(program: ExportedProgram, picture: PictureFormat, smallest:
     Raises:
         UserError: height and width are not symbolic, an operation has no place in a graph, or the graph does something else.
     """
-    calls = calls_of_program(program, smallest, HANDLERS)
+    calls = calls_of_program(program, smallest, HANDLED)
     low = max(smallest, min(height for height, _ in calls.samples))
     graph = graph_of_calls(calls, picture, low, description)
     with torch.no_grad():

@@ -36,7 +36,7 @@ def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: in
     with quiet():
         # one size takes a second, where attention with symbolic sizes can take a minute before it is refused
         first = one_program(module, channels, hint)
-        refuse_foreign(first)
+        refuse_foreign(first, handled)
         try:
             return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
         except Exception:  # torch.export raises exceptions of many kinds, of user code too

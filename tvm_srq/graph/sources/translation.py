@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -16,7 +17,9 @@ from tvm_srq.graph.graph import PICTURE
 from tvm_srq.graph.sources import arrangement
 from tvm_srq.graph.sources.batch_norms import BatchNorm
 from tvm_srq.graph.sources.calls import Call, Calls, Constant, Reference, items_in
+from tvm_srq.graph.sources.floats import Floats
 from tvm_srq.graph.sources.pending import Pending
+from tvm_srq.graph.sources.sized import SizedConstant, folded, samples_of
 from tvm_srq.graph.sources.sizes import Length, Size, at_samples, fitted
 from tvm_srq.graph.sources.views import View, map_view, per_channel
 
@@ -26,18 +29,24 @@ Value = View | Pending | Constant | list["Value"]
 Handler = Callable[..., Any]
 HANDLERS: dict[str, Handler] = {}
 """For each ATen operator what adds its nodes, ``handler(translation, call, **arguments) -> Value``; filled by handlers/."""
+IN_FLOATS: dict[str, Handler] = {}
+"""The same for those that can be kept in float32 where they have no integer meaning."""
 
 
-def handles(*targets: str) -> Callable[[Handler], Handler]:
+def handles(*targets: str, among: dict[str, Handler] = HANDLERS) -> Callable[[Handler], Handler]:
     """Make a function the handler of operators."""
 
     def register(handler: Handler) -> Handler:
         for target in targets:
-            assert target not in HANDLERS, target
-            HANDLERS[target] = handler
+            assert target not in among, target
+            among[target] = handler
         return handler
 
     return register
+
+
+def handles_in_floats(*targets: str) -> Callable[[Handler], Handler]:
+    return handles(*targets, among=IN_FLOATS)
 
 
 class Refused(Exception):  # noqa: N818  it is an answer
@@ -55,6 +64,7 @@ class Translation:
         self.maps: dict[View | Pending, str] = {}  # views that nodes have been made of
         self.first_uses: dict[Any, str] = {}  # the node that a module's parameters are stored under
         self.batch_norms: dict[str, BatchNorm] = {}  # by the affine nodes that they are
+        self.floats = Floats(self)
 
     def run(self) -> str:
         """Translate all calls; returns the name of the output's value.
@@ -76,36 +86,36 @@ class Translation:
     def translated(self, call: Call) -> Any:
         """One call's value."""
         if call.target == "getitem":
-            return self.values[call.arguments["source"].name][call.arguments["index"]]
-        if all(isinstance(self.values[name], Constant) for name in call.references):
-            return self.folded(call)
-        if call.target not in HANDLERS:
-            raise Refused("is no operation of super-resolution networks that is known here")
-        value = HANDLERS[call.target](self, call, **call.arguments)
+            source = self.values[call.arguments["source"].name]
+            if isinstance(source, SizedConstant):
+                raise Refused("takes parts of constants of the picture's size")
+            return source[call.arguments["index"]]
+        values = [self.values[name] for name in call.references]
+        if all(isinstance(value, (Constant, SizedConstant)) for value in values):
+            sizes = any(isinstance(item, Size) for item in items_in(list(call.arguments.values())))
+            return folded(self, call, sizes or any(isinstance(value, SizedConstant) for value in values))
+        value = self.computed(call, values)
         if isinstance(value, (View, Pending)) and value.shape != call.shape:
             raise Refused(f"gives {shown(call.shape)} where its graph gives {shown(value.shape)}")
         return value
 
-    def folded(self, call: Call) -> Constant:
-        """A call that sees no picture, computed now: merged weights, normalized weights."""
-        if any(isinstance(item, Size) for item in items_in(list(call.arguments.values()))):
-            raise Refused("makes a constant of the picture's size")
-
-        def real(item: Any) -> Any:
-            if isinstance(item, Reference):
-                return self.values[item.name].tensor
-            return [real(each) for each in item] if isinstance(item, list) else item
-
-        namespace, name, version = call.qualified_target
-        operation = getattr(getattr(getattr(torch.ops, namespace), name), version)
-        schema = operation._schema.arguments
-        positional = [real(call.arguments[argument.name]) for argument in schema if not argument.kwarg_only]
-        keywords = {argument.name: real(call.arguments[argument.name]) for argument in schema if argument.kwarg_only}
-        with torch.no_grad():
-            result = operation(*positional, **keywords)
-        if isinstance(result, (list, tuple)):
-            return [Constant(each) for each in result]  # type: ignore[return-value]
-        return Constant(result)
+    def computed(self, call: Call, values: list[Any]) -> Any:
+        """What depends on the picture: in integers, or in floats where these refuse, or where it comes from there."""
+        in_floats = call.target in IN_FLOATS
+        self.floats.because = ""
+        if in_floats and any(isinstance(value, View) and self.floats.has(self.floats.settled(value).base) for value in values):
+            with contextlib.suppress(Refused):
+                return IN_FLOATS[call.target](self, call, **call.arguments)
+        try:
+            if call.target not in HANDLERS:
+                raise Refused("is no operation of super-resolution networks that is known here")
+            return HANDLERS[call.target](self, call, **call.arguments)
+        except Refused as refusal:
+            if not in_floats:
+                raise
+            reason = str(refusal) if call.target in HANDLERS else "has no integer meaning"
+            self.floats.because = f"{call} {reason}"
+            return IN_FLOATS[call.target](self, call, **call.arguments)
 
     # what handlers ask for
 
@@ -114,18 +124,36 @@ class Translation:
 
     def view(self, reference: Reference) -> View:
         """An argument as a view of a map."""
+        return self.floats.finished(self.arranged(reference))
+
+    def arranged(self, reference: Reference) -> View:
+        """An argument as a view of a map, or of a float value that is none yet."""
         value = self.values[reference.name]
         if isinstance(value, Pending):
             value = self.view_of(self.map(value))
         if not isinstance(value, View):
             raise Refused("needs something that comes from the picture where it gets a constant")
-        return value
+        return self.floats.settled(value)
+
+    def operand(self, item: Any) -> View:
+        """An argument of a float operator: as :meth:`arranged`, or a view of a constant or a number."""
+        value = self.values[item.name] if isinstance(item, Reference) else item
+        if isinstance(value, SizedConstant):
+            return self.floats.constant(*(each.numpy() for each in samples_of(self, value)), shape=value.shape)
+        if isinstance(value, (Constant, int, float)):
+            numbers = self.array(item) if isinstance(value, Constant) else np.float32(value)
+            return self.floats.constant(np.asarray(numbers))
+        if isinstance(value, Size):
+            raise Refused("computes with the picture's size")
+        return self.arranged(item)
 
     def map(self, item: Reference | View | Pending | Constant) -> str:
         """The node whose value an argument is, (1, C, H, W)."""
         value = self.values[item.name] if isinstance(item, Reference) else item
-        if isinstance(value, Constant):
+        if isinstance(value, (Constant, SizedConstant)):
             raise Refused("needs something that comes from the picture where it gets a constant")
+        if isinstance(value, View):
+            value = self.floats.finished(value)
         if value not in self.maps:
             self.maps[value] = value.finished(self) if isinstance(value, Pending) else arrangement.node_of(self, value)
         return self.maps[value]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.graph.sources.sizes import Length, Size, combine, product_of, quotient
 
-Axis = Literal["channel", "row", "column", "repeat"]
+Axis = str
+"""``channel``, ``row``, ``column`` or ``repeat``; of float values (tvm_srq.graph.sources.floats), an axis' number."""
 
 
 @dataclass(frozen=True)

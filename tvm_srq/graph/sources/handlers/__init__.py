@@ -1,6 +1,14 @@
-"""What each ATen operator is in a graph, by kinds; importing this fills :data:`tvm_srq.graph.sources.translation.HANDLERS`."""
+"""What each ATen operator is in a graph, by kinds; importing this fills the lists of :mod:`tvm_srq.graph.sources.translation`."""
 
-from tvm_srq.graph.sources.handlers import activations, arithmetic, convolutions, normalization, reductions, resampling, shapes
-from tvm_srq.graph.sources.translation import HANDLERS
+from tvm_srq.graph.sources.handlers import (
+    activations, arithmetic, convolutions, floats, normalization, reductions, resampling, shapes,
+)  # fmt: skip
+from tvm_srq.graph.sources.translation import HANDLERS, IN_FLOATS
 
-__all__ = ["HANDLERS", "activations", "arithmetic", "convolutions", "normalization", "reductions", "resampling", "shapes"]
+HANDLED = frozenset({*HANDLERS, *IN_FLOATS})
+"""All operators that have a place in graphs."""
+
+__all__ = [
+    "HANDLED", "HANDLERS", "IN_FLOATS", "activations", "arithmetic", "convolutions", "floats", "normalization", "reductions",
+    "resampling", "shapes",
+]  # fmt: skip

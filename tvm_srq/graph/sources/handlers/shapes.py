@@ -32,7 +32,7 @@ def unchanged(t: Translation, call: Call, **arguments: Any) -> Any:
     "unsqueeze.default", "flatten.using_ints", "unflatten.int", "view_copy.default",
 )  # fmt: skip
 def reshape(t: Translation, call: Call, self: Reference, **_: Any) -> View:
-    view = reshaped(t.view(self), call.shape)
+    view = reshaped(t.arranged(self), call.shape)
     if view is None:
         t.refuse("joins or cuts rows and columns in a way that has no operator")
     return view
@@ -40,13 +40,13 @@ def reshape(t: Translation, call: Call, self: Reference, **_: Any) -> View:
 
 @handles("permute.default")
 def permute(t: Translation, call: Call, self: Reference, dims: Sequence[int]) -> View:
-    view = t.view(self)
+    view = t.arranged(self)
     return permuted(view, [index % len(view.dimensions) for index in dims])
 
 
 @handles("transpose.int")
 def transpose(t: Translation, call: Call, self: Reference, dim0: int, dim1: int) -> View:
-    view = t.view(self)
+    view = t.arranged(self)
     order = list(range(len(view.dimensions)))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return permuted(view, order)
@@ -54,12 +54,12 @@ def transpose(t: Translation, call: Call, self: Reference, dim0: int, dim1: int)
 
 @handles("expand.default", "expand_as.default")
 def expand(t: Translation, call: Call, self: Reference, **_: Any) -> View:
-    return expanded(t.view(self), call.shape)
+    return expanded(t.arranged(self), call.shape)
 
 
 @handles("repeat.default")
 def repeat(t: Translation, call: Call, self: Reference, repeats: Sequence[int]) -> View:
-    view = t.view(self)
+    view = t.arranged(self)
     dimensions = ((),) * (len(repeats) - len(view.dimensions)) + view.dimensions
     repeated = ((Part("repeat", times), *parts) for times, parts in zip(repeats, dimensions, strict=True))
     return View(view.base, tuple(map(joined, repeated)))
