@@ -21,6 +21,7 @@ from schedules.steps.pixel_unshuffle import build_pixel_unshuffle
 from schedules.steps.pool import build_average_pool, build_max_pool
 from schedules.steps.reduce import build_global_average, build_global_deviation
 from schedules.steps.resize import build_resize
+from schedules.steps.roll import build_roll
 from schedules.steps.scale import build_scale
 from schedules.steps.select import build_select
 from schedules.steps.subsample import build_subsample
@@ -36,7 +37,7 @@ BUILDERS: dict[str, Callable[[Any, Maps], tuple[Any, list]]] = {
     "layer_norm": build_layer_norm, "lookup": build_lookup, "max_pool": build_max_pool, "multiply": build_multiply,
     "nearest": build_nearest, "pad": build_pad, "pad_to_multiple": build_pad, "picture_stream": build_picture_stream,
     "pixel_shuffle": build_pixel_shuffle, "pixel_unshuffle": build_pixel_unshuffle, "resize": build_resize,
-    "scale": build_scale, "select": build_select, "subsample": build_subsample, "to_picture": build_to_picture,
+    "roll": build_roll, "scale": build_scale, "select": build_select, "subsample": build_subsample, "to_picture": build_to_picture,
 }  # fmt: skip
 
 

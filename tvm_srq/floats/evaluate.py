@@ -45,13 +45,12 @@ def result(
 
 def placed(program: Program, operand: Operand, source: Tensor, lengths: list[int], extents: list[tuple[int, int]]) -> Tensor:
     """An operand along the instruction's axes, length 1 along those that it does not depend on."""
+    for place in operand.last:
+        ((axis, _),) = operand.index[place]
+        source = source.index_select(place, torch.arange(lengths[axis]).eq(lengths[axis] - 1).long())
+    source = source.contiguous()
     sizes, strides = [1] * len(lengths), [0] * len(lengths)
     for place, terms in enumerate(operand.index):
-        if place in operand.last:
-            axis, _ = terms[0]
-            where = torch.arange(lengths[axis]).eq(lengths[axis] - 1).long()
-            source = source.index_select(place, where).contiguous()
-            terms = ((axis, 1),)
         for axis, stride in terms:
             sizes[axis] = lengths[axis]
             strides[axis] += source.stride(place) * int(program.length(stride, extents))

@@ -23,6 +23,7 @@ from tvm_srq.operators.pixel_shuffle import PixelShuffle
 from tvm_srq.operators.pixel_unshuffle import PixelUnshuffle
 from tvm_srq.operators.prelu import PReLU
 from tvm_srq.operators.resize import Resize
+from tvm_srq.operators.roll import Roll
 from tvm_srq.operators.select import Select
 from tvm_srq.operators.subsample import Subsample
 
@@ -31,6 +32,6 @@ OPERATORS: dict[str, Operator] = {
     for operator in (
         Add(), Affine(), AveragePool(), Clamp(), Concat(), Convolution(), Crop(), FloatProgram(), Function(), GlobalAverage(),
         GlobalDeviation(), GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(),
-        PixelUnshuffle(), PReLU(), Resize(), Select(), Subsample(),
+        PixelUnshuffle(), PReLU(), Resize(), Roll(), Select(), Subsample(),
     )
 }  # fmt: skip

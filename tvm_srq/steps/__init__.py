@@ -20,6 +20,7 @@ from tvm_srq.steps.picture_stream import PictureStream
 from tvm_srq.steps.pixel_shuffle import PixelShuffle
 from tvm_srq.steps.pixel_unshuffle import PixelUnshuffle
 from tvm_srq.steps.resize import Resize
+from tvm_srq.steps.roll import Roll
 from tvm_srq.steps.scale import Scale
 from tvm_srq.steps.select import Select
 from tvm_srq.steps.step import Rows, Step
@@ -28,7 +29,8 @@ from tvm_srq.steps.to_picture import ToPicture
 
 ALL: tuple[type[Step], ...] = (
     Add, Scale, PictureStream, Lookup, Multiply, Encode, Nearest, PixelShuffle, PixelUnshuffle, Select, Concat, Resize, MaxPool,
-    AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, FloatProgram, ToPicture,
+    AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, Roll,
+    FloatProgram, ToPicture,
 )  # fmt: skip
 STEPS: dict[str, type[Step]] = {step.name: step for step in ALL}
 

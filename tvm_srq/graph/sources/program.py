@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -22,18 +22,30 @@ FOREIGN = (
     "softmax", "_softmax", "scaled_dot_product_attention", "bmm", "einsum", "grid_sampler", "roll", "topk", "sort", "fft_", "gru",
     "lstm", "multi_head_attention",
 )  # fmt: skip
-"""Beginnings of the names of operators that no graph has, nor what they decompose into."""
+"""Beginnings of the names of operators that no graph has in integers, nor what they decompose into."""
 
 
-def refuse_foreign(program: ExportedProgram, handled: Collection[str]) -> None:
-    """Raises UserError where a foreign operator is given what comes from the picture, before the long way of finding out."""
+def has_foreign(program: ExportedProgram, handled: Collection[str]) -> bool:
+    """Whether a foreign operator is given what comes from the picture.
+
+    Raises:
+        UserError: it has no place in float nodes either; before the long way of finding out.
+    """
+    foreign = [node for node in picture_calls(program) if target_of(node).startswith(FOREIGN)]
+    for node in foreign:
+        if target_of(node) not in handled:
+            raise UserError(f"{Call(node.name, target_of(node), {}, (), *module_of(node))} {UNKNOWN}")
+    return bool(foreign)
+
+
+def picture_calls(program: ExportedProgram) -> Iterator[TorchNode]:
+    """The calls that are given what comes from the picture."""
     fixed = set(constants_of(program))
     for node in calls_of(program):
         if all(source.name in fixed for source in node.all_input_nodes):
             fixed.add(node.name)
-        elif target_of(node).startswith(FOREIGN) and target_of(node) not in handled:
-            call = Call(node.name, target_of(node), {}, (), *module_of(node))
-            raise UserError(f"{call} {UNKNOWN}")
+        else:
+            yield node
 
 
 def decomposed(program: ExportedProgram, handled: Collection[str]) -> ExportedProgram:
@@ -41,7 +53,7 @@ def decomposed(program: ExportedProgram, handled: Collection[str]) -> ExportedPr
     if all(target_of(node) in handled and not is_mutable(node) for node in calls_of(program)):
         return program  # the usual case, and decomposing takes the better part of a second
     plain = program.run_decompositions({})
-    if all(target_of(node) in handled for node in calls_of(plain)):
+    if all(target_of(node) in handled for node in picture_calls(plain)):
         return plain
     table = torch.export.default_decompositions()
     wanted = {key: table[key] for key in list(table) if overload(key) not in handled}

@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from tvm_srq.errors import UserError
 from tvm_srq.graph.sources.calls import Calls
-from tvm_srq.graph.sources.program import decomposed, read_programs, refuse_foreign
+from tvm_srq.graph.sources.program import decomposed, has_foreign, read_programs
 from tvm_srq.graph.sources.sizes import Length, Samples, length_of
 
 LENGTHS = 24  # at how many pictures' sizes a symbolic program's sizes are looked at
@@ -34,9 +34,10 @@ def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: in
         UserError: PyTorch cannot export the module, even at single sizes.
     """
     with quiet():
-        # one size takes a second, where attention with symbolic sizes can take a minute before it is refused
         first = one_program(module, channels, hint)
-        refuse_foreign(first, handled)
+        if has_foreign(first, handled):
+            # symbolic sizes of windows and heads take PyTorch minutes
+            return sampled_calls(module, channels, hint, decomposed(first, handled), handled)
         try:
             return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
         except Exception:  # torch.export raises exceptions of many kinds, of user code too

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tvm_srq.graph.sources.calls import Call, Reference
-from tvm_srq.graph.sources.sizes import Length, ceiling_multiple, combine
+from tvm_srq.graph.sources.sizes import Length, at_samples, ceiling_multiple, combine
 from tvm_srq.graph.sources.translation import Translation, handles
 from tvm_srq.graph.sources.views import Part, View, expanded, joined, minus, permuted, reshaped
 from tvm_srq.graph.sources.window import Window, window_of
@@ -201,6 +201,20 @@ def flip(t: Translation, call: Call, self: Reference, dims: Sequence[int]) -> Vi
             t.refuse("turns rows or columns around")
         view = taken(t, call, view, dim, range(length - 1, -1, -1))
     return view
+
+
+@handles("roll.default")
+def roll(t: Translation, call: Call, self: Reference, shifts: Sequence[Length], dims: Sequence[int]) -> View:
+    """Whole rows, whole columns, or both."""
+    view, moved = t.view(self), {"rows": 0, "columns": 0}
+    sides = dict(zip(("rows", "columns"), at_samples(t.builder.extents[view.base], t.samples), strict=True))
+    for shift, dim in zip(shifts, dims, strict=True):
+        parts = view.dimensions[dim]
+        side = next((side for side, axis in (("rows", "row"), ("columns", "column")) if parts == (Part(axis, sides[side]),)), None)
+        if side is None or not isinstance(shift, int):
+            t.refuse("moves something else than whole rows and columns, or how far depends on the picture's size")
+        moved[side] += shift
+    return View(t.builder.add("roll", t.name(call), [view.base], moved), view.dimensions)
 
 
 @handles("slice.Tensor", "narrow.default")
