@@ -84,11 +84,14 @@ def analyze(
 def compile_network(
     spec_path: str | Path, target: str, output: str | Path, print_before: Sequence[str] = (), print_after: Sequence[str] = (),
     tuning_records: str | Path | None = None, prefer_tuned: bool = False, cross_compiler: str | None = None,
-    cross_compiler_options: str = "",
-) -> None:
+    cross_compiler_options: str = "", require_integer: bool = False,
+) -> list[str]:  # fmt: skip
     """Compile a ``.srq`` for a named target into a ``.tar``, with the schedules of a records file where they are faster.
 
     A ``cross_compiler`` (a command, with its options) links the library instead of the target's linker.
+
+    Returns:
+        The names of the nodes that are in float32; with ``require_integer`` a network that has any is refused.
     """
     import json
 
@@ -110,6 +113,8 @@ def compile_network(
     require_other(output, spec_path, tuning_records)
     if not spec.integer:
         raise UserError(f"{spec_path} has free-scale levels, which no integer convolution runs; quantize with --grid aligned")
+    in_float = [node.name for node in spec.graph.without_integers]
+    require_no_float(spec_path, in_float, target if chosen.device != "cpu" else "", require_integer)
     if tuning_records is not None:
         from tvm_srq.tuning.records import load_records
         from tvm_srq.tuning.rule import tuned_rules
@@ -121,7 +126,7 @@ def compile_network(
         "scale": spec.graph.scale, "quantization": spec.metadata, "input": taken_pictures(spec.graph),
         "pictures": spec.graph.picture.told,
         "kernels": json.loads(module.attrs["srq.kernels"]), "versions": {"tvm_srq": __version__, "tvm": tvm.__version__},
-        "workspace": measure_workspace(module),
+        "workspace": measure_workspace(module), "float_nodes": in_float,
     }  # fmt: skip
     program = extract_program(module, spec.graph.smallest)
     executable, further = build_kernels(module, chosen)
@@ -129,6 +134,18 @@ def compile_network(
         manifest["versions"]["nvcc"] = nvcc.nvcc_version()
     linking = Linking(chosen.host["mtriple"], cross_compiler, cross_compiler_options)
     save_artifact(executable, program, manifest, linking, output, further)
+    return in_float
+
+
+def require_no_float(spec_path: str | Path, in_float: list[str], gpu: str, always: bool) -> None:
+    """Raises UserError where nodes are in float32 and must not be: always, or on the GPU that is the target."""
+    if in_float and always:
+        raise UserError(
+            f"node {in_float[0]} of {spec_path} is in float32, and --require-integer allows none; leave that out, or quantize a "
+            "network without such nodes"
+        )
+    if in_float and gpu:
+        raise UserError(f"node {in_float[0]} of {spec_path} is in float32, which target {gpu} does not serve; compile for a CPU")
 
 
 def taken_pictures(graph: "Graph") -> str:

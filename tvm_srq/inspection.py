@@ -6,9 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvm_srq.graph.graph import Graph, why_float
+
 if TYPE_CHECKING:
     from tvm_srq.graph.picture_options import PictureOptions
-
 
 def artifact_text(path: Path) -> str:
     """An artifact's target and members, and which kernel serves which layer, and why nothing better does."""
@@ -18,6 +19,7 @@ def artifact_text(path: Path) -> str:
     sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in sorted(members.items()))
     lines = [f"{manifest['network']} for {manifest['target']}, {sizes}", f"takes {manifest['input']}"]
     lines += [f"pictures: {manifest['pictures']}"] if manifest.get("pictures") else []
+    lines.append(float_line(manifest.get("float_nodes", [])))
     for row in manifest["kernels"]:
         why = "; ".join(f"not {r['kernel']}: {r['reason']}" for r in row["rejected"])
         lines.append(f"  {row['layer']:24} {row['kernel']}  {why}".rstrip())
@@ -36,7 +38,22 @@ def spec_text(path: Path) -> str:
         bits = "uint8 picture" if layer.input is None else f"{layer.input.bits}-bit input"
         held = ", not of the policy" if name in given else ""
         lines.append(f"  {name:24} {layer.weight.shape} {layer.weight_bits}-bit weights, {bits}{held}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *node_lines(spec.graph)])
+
+
+def node_lines(graph: Graph) -> list[str]:
+    """Which nodes are in integers, and which in float32, and why."""
+    lines = [float_line([node.name for node in graph.without_integers])]
+    in_float = {node.name for node in graph.without_integers}
+    for node in graph.nodes:
+        how = f"float32: {why_float(node)}" if node.name in in_float else "integer"
+        lines.append(f"  {node.name:24} {node.operator:16} {how}")
+    return lines
+
+
+def float_line(names: list[str]) -> str:
+    """A line on the nodes in float32."""
+    return f"{len(names)} nodes in float32: {', '.join(names)}" if names else "all nodes in integers"
 
 
 def how_quantized(metadata: dict[str, Any]) -> list[str]:
@@ -59,12 +76,11 @@ def how_quantized(metadata: dict[str, Any]) -> list[str]:
 
 
 def graph_text(path: Path, scale: int | None, picture: PictureOptions | None) -> str:
-    """A float network's size, how it wants pictures, and what has no integer form."""
+    """A float network's size, how it wants pictures, and which nodes have an integer form."""
     from tvm_srq.graph.picture_options import UNTOLD
     from tvm_srq.networks import load_graph
 
     graph = load_graph(path, scale, picture or UNTOLD)
     lines = [f"{graph.description}, x{graph.scale}, {graph.size} parameters, {len(graph.nodes)} operations, float32"]
     lines.append(f"pictures: {graph.picture.told}")
-    lines += [f"no integer form: {node.name} ({node.operator})" for node in graph.without_integers]
-    return "\n".join(lines)
+    return "\n".join([*lines, *node_lines(graph)])

@@ -61,7 +61,8 @@ def load_upscaler(
 
         spec = load_spec(path)
         runner = IntegerReference(spec) if spec.integer else Simulation(spec)
-        executor = "integer reference" if spec.integer else "float simulation"
+        kept = f", {len(spec.graph.without_integers)} nodes in float32" if spec.graph.without_integers else ""
+        executor = f"integer reference{kept}" if spec.integer else "float simulation"
         return Loaded(runner, spec.graph.scale, executor, spec.graph.picture.channels)
     from tvm_srq.graph.float_runner import GraphRunner
     from tvm_srq.graph.picture_options import UNTOLD

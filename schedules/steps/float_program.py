@@ -61,7 +61,7 @@ def build_float_program(step: FloatProgram, maps: Maps) -> tuple[PrimFunc, list]
         UserError: the kernels are not for CPUs.
     """
     if maps.device != "cpu":
-        raise UserError("this target has no kernels for what stays in float32; compile for a CPU, or quantize another network")
+        raise UserError("this target has no kernels for what is in float32; compile for a CPU")
     numbers = step.constants if step.constants.size else np.zeros(1, np.float32)
     constants = [numbers, np.append(step.unit, np.float32(step.gain)).astype(np.float32)]
     with IRBuilder() as builder, T.prim_func(s_tir=True):
@@ -146,7 +146,8 @@ class Writer:
 
     def value(self, instruction: Instruction, at: dict[int, Expr]) -> Expr:
         """The function at a place."""
-        return T.bind(FUNCTIONS[instruction.function](*(self.operand(instruction, operand, at) for operand in instruction.operands)))
+        operands = [self.operand(instruction, operand, at) for operand in instruction.operands]
+        return T.bind(FUNCTIONS[instruction.function](*operands))
 
     def operand(self, instruction: Instruction, operand: Operand, at: dict[int, Expr]) -> Expr:
         """float32: an operand at a place of the instruction that reads it."""

@@ -37,7 +37,8 @@ BUILDERS: dict[str, Callable[[Any, Maps], tuple[Any, list]]] = {
     "layer_norm": build_layer_norm, "lookup": build_lookup, "max_pool": build_max_pool, "multiply": build_multiply,
     "nearest": build_nearest, "pad": build_pad, "pad_to_multiple": build_pad, "picture_stream": build_picture_stream,
     "pixel_shuffle": build_pixel_shuffle, "pixel_unshuffle": build_pixel_unshuffle, "resize": build_resize,
-    "roll": build_roll, "scale": build_scale, "select": build_select, "subsample": build_subsample, "to_picture": build_to_picture,
+    "roll": build_roll, "scale": build_scale, "select": build_select, "subsample": build_subsample,
+    "to_picture": build_to_picture,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tvm_srq.floats.program import Instruction, Operand, Program
 from tvm_srq.steps import (
     STEPS,
     Add,
@@ -13,6 +14,7 @@ from tvm_srq.steps import (
     Concat,
     Crop,
     Encode,
+    FloatProgram,
     GlobalAverage,
     GlobalDeviation,
     GroupNorm,
@@ -27,6 +29,7 @@ from tvm_srq.steps import (
     PixelShuffle,
     PixelUnshuffle,
     Resize,
+    Roll,
     Rows,
     Scale,
     Select,
@@ -34,6 +37,15 @@ from tvm_srq.steps import (
     ToPicture,
 )
 
+WHOLE = (((2, 1),), ((0, 1),), ((1, 1),))
+SIZES = ((0, 0, 1), (0, 1, 1), 2)
+QUOTIENT = Program(
+    (
+        Instruction("add", (Operand("input", 0, WHOLE), Operand("constant", 0, ())), SIZES),
+        Instruction("divide", (Operand("input", 1, WHOLE), Operand("value", 0, (((0, 1),), ((1, 1),), ((2, 1),)))), SIZES),
+    ),
+    ((),), ((2,), (0,), (1,)),
+)  # fmt: skip
 EXAMPLES = [
     Add(0.3, 1.5, "b"),
     AveragePool(3, 2, 1),
@@ -41,6 +53,7 @@ EXAMPLES = [
     Crop(1, 2),
     Encode([0.5, 0.25], -8, range(-8, 8)),
     Encode([0.5, 0.25], -8, range(-8, 8), [3, -4]),
+    FloatProgram(QUOTIENT.text(), [0.5, 0.25], 100.0, [1.0]),
     GlobalAverage(4),
     GlobalDeviation(3),
     GroupNorm(2, 0.1, 1e3 / 3),
@@ -56,6 +69,7 @@ EXAMPLES = [
     PixelShuffle(2),
     PixelUnshuffle(2),
     Resize("cubic", "align_corners"),
+    Roll(-3, 4),
     Scale([1, 2], [3, 4], [5, 6], 0, 100),
     Select((2, 0, 1)),
     Subsample(0, 2),
@@ -87,7 +101,7 @@ def test_which_rows_a_step_needs():
     assert ToPicture([1], [0], 3, 5).rows == Rows(False, 3) and ToPicture([1], [0], 3, 5, 2).rows.whole
     assert Multiply(1, "pixel").single_pixels == (1,) and Multiply(1, "channel").single_pixels == ()
     whole = {"pixel_unshuffle", "resize", "max_pool", "average_pool", "global_average", "global_deviation", "group_norm",
-             "pad", "pad_to_multiple", "crop", "subsample"}  # fmt: skip
+             "pad", "pad_to_multiple", "crop", "subsample", "roll", "float"}  # fmt: skip
     assert {step.name for step in EXAMPLES if step.rows.whole} - {"to_picture"} == whole
 
 

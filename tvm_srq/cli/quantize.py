@@ -25,6 +25,7 @@ SWITCHES = {
     "widening": "hold no layer wider than told, not even those that narrow codes would visibly harm",
     "compensation": "do not fit weights once more to the codes that they are given",
 }
+ALLOW_FLOAT = "keep nodes that have no integer meaning, such as attention, in float32; inspect lists them"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-equalize", dest="equalize", action="store_false", default=None, help="no factors by channel")
     for name, what in SWITCHES.items():
         command.add_argument(f"--no-{name}", dest=name, action="store_false", default=None, help=what)
+    command.add_argument("--allow-float", action="store_true", default=None, help=ALLOW_FLOAT)
     command.add_argument("-o", "--output", required=True, metavar="NET.srq")
     command.epilog = (
         "Finetuning that was ended goes on when the same command is given again. Calibration statistics are cached in ~/.cache; "
@@ -50,7 +52,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
 
-    names = ["equalize", *SWITCHES, *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
+    names = ["equalize", "allow_float", *SWITCHES, *(flag.replace("-", "_") for flag, _, _ in OVERRIDES)]
     given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
     given |= {"scale": parsed.scale, "table": parsed.table, "picture": picture_options.picture_options(parsed)}
     api.quantize(parsed.checkpoint, parsed.calibration, parsed.output, parsed.preset, **given)

@@ -159,7 +159,7 @@ def check(program: Program) -> None:
         if not holds:
             raise ValueError(f"no float program: {what}")
 
-    require(0 < len(program.instructions), "it is empty")
+    require(len(program.instructions) > 0, "it is empty")
     require(all(whole(length, 1) for shape in program.shapes for length in shape), "a constant has no shape")
     for position, each in enumerate(program.instructions):
         arity, _ = FUNCTIONS.get(each.function, (0, None))
@@ -194,10 +194,12 @@ def require_inside(program: Program, instruction: Instruction, operand: Operand)
                 raise ValueError("no float program: an end of no axis")
             continue
         reach = [(instruction.lengths[axis], stride) for axis, stride in terms]
-        if all(isinstance(number, int) for pair in (*reach, (lengths[place],)) for number in pair):
-            if sum((length - 1) * stride for length, stride in reach) >= lengths[place]:  # type: ignore[operator]
+        known = [(length, stride) for length, stride in reach if isinstance(length, int) and isinstance(stride, int)]
+        whole_length = lengths[place]
+        if len(known) == len(reach) and isinstance(whole_length, int):
+            if sum((length - 1) * stride for length, stride in known) >= whole_length:
                 raise ValueError("no float program: a constant or a value is read outside of it")
-        elif [(length, stride) for length, stride in reach] != [(lengths[place], 1)]:
+        elif reach != [(whole_length, 1)]:
             raise ValueError("no float program: a value is read along another axis")
 
 

@@ -132,10 +132,15 @@ class Graph:
 
     @property
     def without_integers(self) -> tuple[Node, ...]:
-        """The nodes that have no integer form."""
+        """The nodes that have no integer form: they are in float32, or the network is refused."""
         return tuple(node for node in self.nodes if not OPERATORS[node.operator].in_integers)
 
     @property
     def size(self) -> int:
         """How many numbers the parameters are."""
         return int(sum(np.size(value) for value in self.parameters.values()))
+
+
+def why_float(node: Node) -> str:
+    """What of a node without integer form has none."""
+    return str(node.attributes.get("because") or f"{node.operator} has no integer meaning")

@@ -28,6 +28,9 @@ def write_package(network: str | Path, folder: str | Path) -> None:
     folder = Path(folder)
     if manifest["device"] != "cpu":
         raise UserError(f"{network} is for target {manifest['target']}, and packages are for CPUs; compile it for one of those")
+    if manifest.get("float_nodes"):
+        node = manifest["float_nodes"][0]
+        raise UserError(f"node {node} of {network} is in float32, which the C library does not serve; run the .tar itself")
     if OBJECT not in members or "workspace" not in manifest:
         raise UserError(f"{network} holds no object file of its kernels: an older version made it; compile it again")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

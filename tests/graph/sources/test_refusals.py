@@ -32,10 +32,8 @@ def refusal(function, channels=8):
 
 
 OPERATIONS = {
-    "softmax": lambda x: x.softmax(1), "bmm": lambda x: torch.bmm(x[0], x[0].transpose(1, 2))[None] @ x,
-    "matmul": lambda x: torch.einsum("bchw,bdhw->bcd", x, x).mean(2)[..., None, None] + x, "rot90": lambda x: x.sin(),
     "max.dim": lambda x: x * x.max(1, keepdim=True)[0], "grid": lambda x: functional.grid_sample(x, x[:, :2].permute(0, 2, 3, 1)),
-    "roll": lambda x: x.roll(2, 2), "cumsum": lambda x: x.cumsum(2), "round": torch.round, "topk": lambda x: x.topk(8, 1)[0],
+    "cumsum": lambda x: x.cumsum(2), "round": torch.round, "topk": lambda x: x.topk(8, 1)[0],
 }  # fmt: skip
 
 
@@ -45,8 +43,6 @@ def test_unknown_operations(name):
 
 
 REASONS = {
-    "divides by something that comes from the picture": lambda x: x / (x.abs() + 1),
-    "takes the power 3": lambda x: x**3,
     "has the sharpness 2": lambda x: functional.softplus(x, beta=2),
     "has the factors 0.5": lambda x: functional.elu(x, alpha=0.5),
     "splits rows or columns": lambda x: torch.cat(x.split(x.shape[2] - 1, 2), 2),
@@ -57,7 +53,6 @@ REASONS = {
     "has a stride of 2 rows and 1 columns": lambda x: x + conv2d(x, torch.ones(8, 8, 1, 1), stride=(2, 1)).mean((2, 3), True),
     "treats rows and columns differently": lambda x: functional.max_pool2d(x, (3, 1), 1, (1, 0)),
     "turns rows or columns around": lambda x: x.flip(2),
-    "sums over something else than whole rows and columns": lambda x: x + x.sum(1, keepdim=True),
     "needs a map where it gets sums of rows or columns alone": lambda x: x + x.mean(2, keepdim=True),
     "needs a map of channels, rows and columns": lambda x: functional.max_pool2d(x.transpose(2, 3), 3, 1, 1).transpose(2, 3),
     "computes with the picture's size": lambda x: x * x.shape[2],

@@ -21,12 +21,15 @@ def graph(monkeypatch) -> Graph:
 
 
 def test_the_node_is_named(graph):
-    with pytest.raises(UserError, match=r"pooled \(max_pool\) of the network has no integer form"):
+    with pytest.raises(UserError, match=r"node pooled of the network has no integer form: max_pool .* --allow-float keeps it"):
         require_integers(graph, Settings())
+    require_integers(graph, Settings(allow_float=True))
     require_integers(graph, Settings(grid="free"))  # a simulation needs none
 
 
 def test_inspect_tells(graph, monkeypatch, tmp_path):
     monkeypatch.setattr("tvm_srq.networks.load_graph", lambda path, scale: graph)
     (tmp_path / "net.pth").touch()
-    assert "no integer form: pooled (max_pool)" in api.inspect(tmp_path / "net.pth")
+    _, total, node = api.inspect(tmp_path / "net.pth").splitlines()
+    assert total == "1 nodes in float32: pooled"
+    assert node.split(maxsplit=2) == ["pooled", "max_pool", "float32: max_pool has no integer meaning"]

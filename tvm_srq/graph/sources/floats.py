@@ -192,7 +192,7 @@ def layout_of(axes: Sequence[Axis]) -> tuple[list[int], list[int], list[int]]:
 
 
 def last_or_not(values: NDArray, lengths: Sequence[int], moving: Sequence[bool]) -> NDArray | None:
-    """A constant that is the same all along its moving axes but for the last place of each, with two entries for each of those."""
+    """A constant that is the same all along its moving axes but for the last place of each, as two entries for each of those."""
     table = values.reshape(lengths)
     for axis, moves in enumerate(moving):
         if moves:

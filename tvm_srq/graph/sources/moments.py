@@ -13,6 +13,7 @@ from tvm_srq.graph.sources.sizes import Length
 from tvm_srq.graph.sources.views import Part, View
 
 if TYPE_CHECKING:
+    from tvm_srq.graph.sources.calls import Call
     from tvm_srq.graph.sources.translation import Translation
 
 Kind = Literal["mean", "centered", "square", "variance", "deviation", "factor", "normalized"]
@@ -61,6 +62,24 @@ class Moment(Pending):
             return made
         negative = t.builder.affine(f"{made}.neg", t.builder.select(f"{made}.channels", made, [0] * channels), -1.0, 0.0)
         return t.builder.add("add", f"{self.view.base}.centered", [self.view.base, negative])
+
+
+    def in_floats(self, translation: Translation, call: Call) -> View:
+        floats, keep = translation.floats, self.kept
+        if self.kind == "normalized":
+            return super().in_floats(translation, call)
+        mean = floats.made(call, "copy", [self.view], [self.place], "mean", keep or self.kind != "mean")
+        if self.kind == "mean":
+            return mean
+        made = floats.made(call, "subtract", [self.view, mean])
+        if self.kind == "centered":
+            return made
+        if self.kind == "square":
+            return floats.made(call, "square", [made])
+        made = floats.made(call, "square", [made], [self.place], "mean", keep)
+        made = floats.made(call, "add", [made, floats.constant(np.array(self.epsilon, np.float32))])
+        functions = {"deviation": "sqrt", "factor": "rsqrt"}
+        return floats.made(call, functions[self.kind], [made]) if self.kind in functions else made
 
 
 def moment_of(t: Translation, value: Any, dims: Sequence[int] | None, keep: bool) -> Moment | None:

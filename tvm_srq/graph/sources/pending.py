@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from tvm_srq.graph.sources.sizes import Length
 
 if TYPE_CHECKING:
+    from tvm_srq.graph.sources.calls import Call
     from tvm_srq.graph.sources.translation import Translation
+    from tvm_srq.graph.sources.views import View
 
 
 class Pending(ABC):
@@ -23,3 +25,11 @@ class Pending(ABC):
         Raises:
             Refused: it is no map as it is.
         """
+
+    def in_floats(self, translation: Translation, call: Call) -> View:
+        """The value for a float operator; of maps where it is not said otherwise.
+
+        Raises:
+            Refused: as above.
+        """
+        return translation.view_of(translation.map(self))

@@ -85,9 +85,9 @@ def values_of(length: Length, count: int) -> tuple[int, ...]:
     return length.values if isinstance(length, Size) else (length,) * count
 
 
-def ceiling_multiple(padded: Length, length: Length) -> int | None:
-    """The number of which ``padded`` is the next multiple from ``length`` on, at every sample, or None."""
+def ceiling_multiple(*pairs: tuple[Length, Length]) -> int | None:
+    """The number of which each pair's first length is the next multiple from its second on, at every sample, or None."""
     for multiple in range(2, 257):
-        if combine(lambda a, b, m=multiple: int(a == -(-b // m) * m), padded, length) == 1:
+        if all(combine(lambda a, b, m=multiple: int(a == -(-b // m) * m), *pair) == 1 for pair in pairs):
             return multiple
     return None

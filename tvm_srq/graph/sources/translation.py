@@ -135,9 +135,11 @@ class Translation:
             raise Refused("needs something that comes from the picture where it gets a constant")
         return self.floats.settled(value)
 
-    def operand(self, item: Any) -> View:
+    def float_operand(self, call: Call, item: Any) -> View:
         """An argument of a float operator: as :meth:`arranged`, or a view of a constant or a number."""
         value = self.values[item.name] if isinstance(item, Reference) else item
+        if isinstance(value, Pending):
+            return value.in_floats(self, call)
         if isinstance(value, SizedConstant):
             return self.floats.constant(*(each.numpy() for each in samples_of(self, value)), shape=value.shape)
         if isinstance(value, (Constant, int, float)):

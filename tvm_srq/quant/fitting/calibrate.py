@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tvm_srq.data.pictures import read_picture
 from tvm_srq.errors import UserError
-from tvm_srq.graph.graph import Graph
+from tvm_srq.graph.graph import Graph, why_float
 from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.coded_values import coded_values
 from tvm_srq.quant.fitting.compensate import SIDES, compensated, crop_side
@@ -87,10 +87,13 @@ def report_widened(graph: Graph, widened: Mapping[str, tuple]) -> None:
 
 
 def require_integers(graph: Graph, settings: Settings) -> None:
-    """Raises UserError where a network would not run in integers; before anything is computed."""
-    if settings.grid == "aligned" and graph.without_integers:
-        node = graph.without_integers[0]
-        raise UserError(f"node {node.name} ({node.operator}) of the network has no integer form, so it cannot be quantized yet")
+    """Raises UserError where a network would not run in integers and is to; before anything is computed."""
+    if settings.grid == "aligned" and graph.without_integers and not settings.allow_float:
+        node, *others = graph.without_integers
+        more = f" (nor have {len(others)} others)" if others else ""
+        raise UserError(
+            f"node {node.name} of the network has no integer form{more}: {why_float(node)}; --allow-float keeps it in float32"
+        )
 
 
 def rounding_learned(network: GraphNetwork, spec: QuantSpec, folder: str | Path, settings: Settings) -> QuantSpec:

@@ -37,6 +37,7 @@ class Settings:
         weight_magnitude: largest weight code of the body, at most 2**(weight_bits - 1) - 1, which it is when None.
         activation_magnitude: largest decoded |m| of the body's inputs. None: 31 below 7 bits, else free. Codes of 6 bits
             within 31 run on the Winograd kernels as fast as those of 4 bits.
+        allow_float: whether nodes without integer meaning stay in float32; otherwise a network with one is refused.
         precisions: widths of single layers that differ from the policy's, as (fields of :class:`Precision`) by name.
         table: what is said of single layers, by name (fields of quant.policy.table.Row); it goes before all else.
         ranges: real ends of values' codes that the network's file has, by name; where channels are equalized.
@@ -59,6 +60,7 @@ class Settings:
     upsamplers: str = "edge"
     weight_magnitude: int | None = None
     activation_magnitude: int | None = None
+    allow_float: bool = False
     precisions: dict[str, tuple] = field(default_factory=dict)
     table: dict[str, tuple] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)

@@ -1,7 +1,14 @@
 """What each ATen operator is in a graph, by kinds; importing this fills the lists of :mod:`tvm_srq.graph.sources.translation`."""
 
 from tvm_srq.graph.sources.handlers import (
-    activations, arithmetic, convolutions, floats, normalization, reductions, resampling, shapes,
+    activations,
+    arithmetic,
+    convolutions,
+    floats,
+    normalization,
+    reductions,
+    resampling,
+    shapes,
 )  # fmt: skip
 from tvm_srq.graph.sources.translation import HANDLERS, IN_FLOATS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tvm_srq.graph.sources.calls import Call, Reference
+from tvm_srq.graph.sources.calls import Call, Constant, Reference
 from tvm_srq.graph.sources.translation import Translation, handles_in_floats
 from tvm_srq.graph.sources.views import View
 
@@ -25,14 +25,23 @@ BINARY = {
 
 @handles_in_floats(*UNARY)
 def unary(t: Translation, call: Call, self: Reference) -> View:
-    return t.floats.made(call, UNARY[call.target], [t.operand(self)])
+    return t.floats.made(call, UNARY[call.target], [t.float_operand(call, self)])
 
 
 @handles_in_floats(*BINARY)
 def binary(t: Translation, call: Call, self: Any, other: Any = None, alpha: float = 1, exponent: Any = None, **_: Any) -> View:
+    second, function = other if exponent is None else exponent, BINARY[call.target]
     if alpha != 1:
         t.refuse("scales what it adds")
-    return t.floats.made(call, BINARY[call.target], [t.operand(self), t.operand(other if exponent is None else exponent)])
+    if function == "divide" and is_zero_somewhere(t, second):
+        t.refuse("divides by zero")
+    return t.floats.made(call, function, [t.float_operand(call, self), t.float_operand(call, second)])
+
+
+def is_zero_somewhere(t: Translation, item: Any) -> bool:
+    """Whether a number or a constant is zero, or has zeros."""
+    value = t.value(item) if isinstance(item, Reference) else item
+    return not np.asarray(value.tensor).all() if isinstance(value, Constant) else value == 0
 
 
 @handles_in_floats("rsub.Scalar", "rsub.Tensor")
@@ -43,16 +52,16 @@ def subtract_from(t: Translation, call: Call, self: Reference, other: Any, alpha
 @handles_in_floats("clamp_min.default", "clamp_max.default", "clamp.default", "relu.default")
 def clamp(t: Translation, call: Call, self: Reference, min: float | None = None, max: float | None = None) -> View:
     low = 0.0 if call.target == "relu.default" else min
-    view = t.operand(self)
+    view = t.float_operand(call, self)
     for function, bound in (("maximum", low), ("minimum", max)):
         if bound is not None:
-            view = t.floats.made(call, function, [view, t.operand(float(bound))])
+            view = t.floats.made(call, function, [view, t.float_operand(call, float(bound))])
     return view
 
 
 @handles_in_floats("softmax.int", "_softmax.default")
 def softmax(t: Translation, call: Call, self: Reference, dim: int, **_: Any) -> View:
-    return softmax_of(t, call, t.operand(self), dim)
+    return softmax_of(t, call, t.float_operand(call, self), dim)
 
 
 def softmax_of(t: Translation, call: Call, view: View, dim: int) -> View:
@@ -65,9 +74,9 @@ def softmax_of(t: Translation, call: Call, view: View, dim: int) -> View:
 
 @handles_in_floats("mean.dim", "sum.dim_IntList", "amax.default")
 def reduction(t: Translation, call: Call, self: Reference, dim: Sequence[int] | None, keepdim: bool, **_: Any) -> View:
-    view = t.operand(self)
+    view = t.float_operand(call, self)
     kind = {"mean.dim": "mean", "sum.dim_IntList": "sum", "amax.default": "max"}[call.target]
-    return t.floats.made(call, "copy", [view], range(len(view.dimensions)) if not dim else dim, kind, keepdim)
+    return t.floats.made(call, "copy", [view], dim or range(len(view.dimensions)), kind, keepdim)
 
 
 @handles_in_floats("var.correction", "var.dim", "std.correction", "std.dim")
@@ -75,22 +84,24 @@ def variance(t: Translation, call: Call, self: Reference, dim: Sequence[int], ke
     correction = how.get("correction", int(how.get("unbiased", True)))
     if correction != 0:
         t.refuse("divides by something else than the number of values")
-    view = t.operand(self)
+    view = t.float_operand(call, self)
     centered = t.floats.made(call, "subtract", [view, t.floats.made(call, "copy", [view], dim, "mean", keep=True)])
     made = t.floats.made(call, "square", [centered], dim, "mean", keepdim)
     return made if call.target.startswith("var") else t.floats.made(call, "sqrt", [made])
 
 
 @handles_in_floats("linalg_vector_norm.default")
-def vector_norm(t: Translation, call: Call, self: Reference, ord: float, dim: Sequence[int] | None, keepdim: bool, **_: Any) -> View:
+def vector_norm(
+    t: Translation, call: Call, self: Reference, ord: float, dim: Sequence[int] | None, keepdim: bool, **_: Any
+) -> View:
     if ord != 2 or dim is None:
         t.refuse(f"is a norm of order {ord}")
-    return t.floats.made(call, "sqrt", [t.floats.made(call, "square", [t.operand(self)], dim, "sum", keepdim)])
+    return t.floats.made(call, "sqrt", [t.floats.made(call, "square", [t.float_operand(call, self)], dim, "sum", keepdim)])
 
 
 @handles_in_floats("matmul.default", "bmm.default")
 def matrix_product(t: Translation, call: Call, self: Reference, other: Reference | None = None, mat2: Any = None) -> View:
-    first, second = t.operand(self), t.operand(mat2 if other is None else other)
+    first, second = t.float_operand(call, self), t.float_operand(call, mat2 if other is None else other)
     if min(len(first.dimensions), len(second.dimensions)) < 2:
         t.refuse("is a product with a vector")
     return product_of(t, call, first, second)
@@ -104,11 +115,12 @@ def product_of(t: Translation, call: Call, first: View, second: View) -> View:
 
 
 @handles_in_floats("einsum.default")
-def einsum(t: Translation, call: Call, equation: str, operands: Sequence[Reference], path: Any = None) -> View:
+def einsum(t: Translation, call: Call, equation: str, tensors: Sequence[Reference], path: Any = None) -> View:
     """Of two operands."""
-    if "." in equation or "->" not in equation or len(operands) != 2:
+    if "." in equation or "->" not in equation or len(tensors) != 2:
         t.refuse(f"is the sum {equation}")
-    (*given, result), views = equation.replace(" ", "").replace("->", ",").split(","), [t.operand(item) for item in operands]
+    *given, result = equation.replace(" ", "").replace("->", ",").split(",")
+    views = [t.float_operand(call, item) for item in tensors]
     letters = [*result, *sorted({letter for each in given for letter in each if letter not in result})]
     if any(len(set(each)) != len(each) for each in (*given, result)):
         t.refuse(f"is the sum {equation}")
@@ -126,13 +138,13 @@ def attention(
 ) -> View:  # fmt: skip
     if is_causal or dropout_p:
         t.refuse("is causal, or drops values at random")
-    queries, keys, values = (t.operand(item) for item in (query, key, value))
+    queries, keys, values = (t.float_operand(call, item) for item in (query, key, value))
     *outer, rows, columns = keys.dimensions
     scores = product_of(t, call, queries, View(keys.base, (*outer, columns, rows)))
     width = queries.shape[-1]
     if not isinstance(width, int):
         t.refuse("attends over vectors of the picture's size")
-    scores = t.floats.made(call, "multiply", [scores, t.operand(float(np.float32(scale or width**-0.5)))])
+    scores = t.floats.made(call, "multiply", [scores, t.float_operand(call, float(np.float32(scale or width**-0.5)))])
     if attn_mask is not None:
-        scores = t.floats.made(call, "add", [scores, t.operand(attn_mask)])
+        scores = t.floats.made(call, "add", [scores, t.float_operand(call, attn_mask)])
     return product_of(t, call, softmax_of(t, call, scores, -1), values)

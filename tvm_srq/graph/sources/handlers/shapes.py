@@ -209,8 +209,8 @@ def roll(t: Translation, call: Call, self: Reference, shifts: Sequence[Length], 
     view, moved = t.view(self), {"rows": 0, "columns": 0}
     sides = dict(zip(("rows", "columns"), at_samples(t.builder.extents[view.base], t.samples), strict=True))
     for shift, dim in zip(shifts, dims, strict=True):
-        parts = view.dimensions[dim]
-        side = next((side for side, axis in (("rows", "row"), ("columns", "column")) if parts == (Part(axis, sides[side]),)), None)
+        parts = [(side, (Part(axis, sides[side]),)) for side, axis in (("rows", "row"), ("columns", "column"))]
+        side = next((side for side, whole in parts if view.dimensions[dim] == whole), None)
         if side is None or not isinstance(shift, int):
             t.refuse("moves something else than whole rows and columns, or how far depends on the picture's size")
         moved[side] += shift
@@ -285,8 +285,7 @@ def pad(t: Translation, call: Call, self: Reference, **how: Any) -> Any:
     if left == top and right == bottom and isinstance(left, int) and isinstance(right, int) and min(left, right) >= 0:
         return t.view_of(t.builder.add("pad", t.name(call), [source], {"mode": mode, "before": left, "after": right}))
     before = t.view_of(source).shape
-    multiples = {ceiling_multiple(after, length) for after, length in zip(call.shape[-2:], before[-2:], strict=True)}
-    multiple = multiples.pop() if len(multiples) == 1 else None
+    multiple = ceiling_multiple(*zip(call.shape[-2:], before[-2:], strict=True))
     if left != 0 or top != 0 or multiple is None:
         t.refuse(f"pads rows and columns differently ({', '.join(map(str, sides))})")
     return t.view_of(t.builder.add("pad_to_multiple", t.name(call), [source], {"mode": mode, "multiple": multiple}))
