@@ -5,7 +5,8 @@
 
 A network (scripts/spandrel_networks.py) is told from its state dict, as a checkpoint's is, quantized plainly (W8A8, three seeded
 pictures), run on a fourth picture by the integer reference, and compiled for this machine, where its bytes have to be the
-reference's; with nodes in float32 (quantize --allow-float) within a grey level of them. Random weights say nothing of accuracy; the distance to the float network says that nothing was left out.
+reference's; with nodes in float32 (quantize --allow-float) within a grey level of them. Random weights say nothing of accuracy;
+the distance to the float network says that nothing was left out.
 """
 
 from __future__ import annotations

@@ -174,7 +174,8 @@ class Writer:
         """The sum of an index."""
         total: Expr = T.int64(0)
         for axis, stride in terms:
-            total = total + (at[axis] if stride == 1 else at[axis] * self.length(stride))
+            place: Expr = T.int64(1) if axis < 0 else at[axis]
+            total = total + (place if stride == 1 else place * self.length(stride))
         return total
 
     def store(self, instruction: Instruction, at: dict[int, Expr], value: Expr) -> None:
@@ -247,7 +248,7 @@ def outer_axes(program: Program, stored: frozenset[int]) -> dict[int, list[int]]
     for number, instruction in enumerate(program.instructions):
         for operand in instruction.operands:
             for place, terms in enumerate(operand.index if operand.kind == "value" else ()):
-                same = len(terms) == 1 and terms[0][1] == 1
+                same = len(terms) == 1 and terms[0][1] == 1 and terms[0][0] >= 0
                 if same and instruction.lengths[terms[0][0]] == program.instructions[operand.number].lengths[place]:
                     one, other = root((operand.number, place)), root((number, terms[0][0]))
                     if one != other:

@@ -49,14 +49,18 @@ def placed(program: Program, operand: Operand, source: Tensor, lengths: list[int
         ((axis, _),) = operand.index[place]
         source = source.index_select(place, torch.arange(lengths[axis]).eq(lengths[axis] - 1).long())
     source = source.contiguous()
-    sizes, strides = [1] * len(lengths), [0] * len(lengths)
+    sizes, strides, begin = [1] * len(lengths), [0] * len(lengths), 0
     for place, terms in enumerate(operand.index):
         for axis, stride in terms:
-            sizes[axis] = lengths[axis]
-            strides[axis] += source.stride(place) * int(program.length(stride, extents))
-    if sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True)) >= source.numel():
+            distance = source.stride(place) * int(program.length(stride, extents))
+            if axis < 0:
+                begin += distance
+            else:
+                sizes[axis] = lengths[axis]
+                strides[axis] += distance
+    if begin + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True)) >= source.numel():
         raise ValueError("a float program reads outside of its map")
-    return source.as_strided(sizes, strides)
+    return source.as_strided(sizes, strides, source.storage_offset() + begin)
 
 
 def product_sum(operands: list[Tensor], lengths: list[int], kept: int) -> Tensor:

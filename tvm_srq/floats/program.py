@@ -51,7 +51,8 @@ class Operand:
 
     Attributes:
         kind, number: of the node's inputs, of the program's constants, or of the instructions before.
-        index: for every axis of it (channels, rows and columns of an input) the sum of these (axis of the instruction, stride).
+        index: for every axis of it (channels, rows and columns of an input) the sum of these (axis of the instruction, stride);
+            the axis -1 stands for one place, so that its stride is a fixed index.
         last: axes of a constant that have two entries: the second for the last place of the instruction's axis, the first for
             all others.
     """
@@ -134,6 +135,16 @@ class Program:
         source, side, divisor = length
         return extents[source][side] if divisor == 1 else extents[source][side] // divisor
 
+    def side(self, part: int, extents: Sequence[tuple[int, int]]) -> int:
+        """Rows (1) or columns (2) of the map that is made."""
+        last = self.instructions[-1]
+        return math.prod(self.length(last.lengths[axis], extents) for axis in self.output[part])
+
+    def reach(self, instruction: Instruction, terms: Sequence[tuple[int, Length]], extents: Sequence[tuple[int, int]]) -> int:
+        """The largest index that terms come to."""
+        lengths = [2 if axis < 0 else self.length(instruction.lengths[axis], extents) for axis, _ in terms]
+        return sum((n - 1) * self.length(stride, extents) for n, (_, stride) in zip(lengths, terms, strict=True))
+
     def channels(self) -> int:
         """Of the map that is made."""
         lengths = [self.instructions[-1].lengths[axis] for axis in self.output[0]]
@@ -175,7 +186,7 @@ def check(program: Program) -> None:
             require(all(whole(place, 0) and place < rank for place in operand.last), "an end that is not there")
             require(not operand.last or operand.kind == "constant", "ends of something else than a constant")
             for axis, stride in (term for terms in operand.index for term in terms):
-                require(whole(axis, 0) and axis < len(each.lengths) and valid(stride), "an index of no axis")
+                require(whole(axis, -1) and axis < len(each.lengths) and valid(stride), "an index of no axis")
             require_inside(program, each, operand)
     made = [axis for part in program.output for axis in part]
     require(len(program.output) == 3 and sorted(made) == list(range(program.instructions[-1].kept)), "an output of other axes")
@@ -193,7 +204,7 @@ def require_inside(program: Program, instruction: Instruction, operand: Operand)
             if len(terms) != 1 or lengths[place] != 2:
                 raise ValueError("no float program: an end of no axis")
             continue
-        reach = [(instruction.lengths[axis], stride) for axis, stride in terms]
+        reach = [(2 if axis < 0 else instruction.lengths[axis], stride) for axis, stride in terms]
         known = [(length, stride) for length, stride in reach if isinstance(length, int) and isinstance(stride, int)]
         whole_length = lengths[place]
         if len(known) == len(reach) and isinstance(whole_length, int):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
     from tvm_srq.lowering.lowering import Lowering
 
+LENGTHS = 64
+"""At how many sizes of pictures a program is looked at."""
+
 
 class FloatProgram(Operator):
     """``program``: a float program's text (tvm_srq.floats.program); ``extent`` of its result, as a crop's; ``because``: what has
@@ -49,6 +52,27 @@ class FloatProgram(Operator):
         program = program_of(node.attributes["program"])
         if program.inputs != len(node.inputs) or program.size != (0 if constants is None else constants.size):
             raise UserError(f"node {node.name} is no valid float program: quantize the network again")
+        self.check_reads(node, program, graph)
+
+    def fits(self, node: Node, graph: Graph, length: int) -> bool:
+        """Whether the program makes all of its map for a picture of so many rows and columns: windows may need whole ones."""
+        program = program_of(node.attributes["program"])
+        sides = [(graph.extents[name](length),) * 2 for name in node.inputs]
+        return all(program.side(part, sides) == graph.extents[node.name](length) for part in (1, 2))
+
+    def check_reads(self, node: Node, program: Program, graph: Graph) -> None:
+        """Raises UserError where a program reads outside of its maps, or makes a larger one, at any of many pictures' sizes."""
+        channels, extents = [graph.channels[name] for name in node.inputs], [graph.extents[name] for name in node.inputs]
+        for length in range(graph.smallest, graph.smallest + LENGTHS):
+            sides = [(extent(length), extent(length)) for extent in extents]
+            largest = max(program.side(part, sides) for part in (1, 2))
+            inside = all(
+                program.reach(instruction, terms, sides) < size
+                for instruction in program.instructions for operand in instruction.operands if operand.kind == "input"
+                for terms, size in zip(operand.index, (channels[operand.number], *sides[operand.number]), strict=True)
+            )  # fmt: skip
+            if not inside or largest > graph.extents[node.name](length):
+                raise UserError(f"node {node.name} reads outside of its maps: quantize the network again")
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         constants = lowering.graph.parameter(node, "constants")

@@ -8,6 +8,8 @@ from dataclasses import replace
 from tvm_srq.extent import Extent
 from tvm_srq.graph.builder import whole_scale
 from tvm_srq.graph.graph import PICTURE, Graph, Node
+from tvm_srq.operators import OPERATORS
+from tvm_srq.operators.float_program import FloatProgram
 
 MULTIPLES = range(2, 65)
 
@@ -54,6 +56,8 @@ def fits_at(graph: Graph, node: Node, size: int) -> bool:
     extents = [graph.extents[name] for name in node.inputs]
     if node.operator == "pixel_unshuffle":
         return extents[0](size) % node.attributes["factor"] == 0
+    if isinstance(operator := OPERATORS[node.operator], FloatProgram):
+        return operator.fits(node, graph, size)
     if node.operator in ("add", "multiply", "concat"):
         return len({extent(size) for extent in extents if not extent.one}) <= 1
     return True

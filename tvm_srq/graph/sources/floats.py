@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.graph.sources.sizes import Length, product_of, quotient
+from tvm_srq.graph.sources.sizes import Length, combine, product_of, quotient
 from tvm_srq.graph.sources.views import Dimension, Part, View, joined
 
 if TYPE_CHECKING:
@@ -144,6 +144,39 @@ class Floats:
         removed = {dim % rank for dim in dims}
         shown = [[] if at in removed else each for at, each in enumerate(dimensions) if keep or at not in removed]
         return View(name, tuple(tuple(Part(str(renamed[a]), axes[a].length) for a in each) for each in shown))
+
+    def windows(self, call: Call, source: str, size: int, stride: int, dilation: int) -> View:
+        """(1, C * size * size, windows): square windows of a map, ``stride`` apart."""
+        t = self.translation
+        reach = dilation * (size - 1) + 1
+        _, channels, *sides = t.view_of(source).shape
+        counts = [combine(lambda length: (length - reach) // stride + 1, side) for side in sides]
+        axes = (
+            Axis(channels, ("channel", 1)), Axis(size), Axis(size), Axis(counts[0], ("row", stride)), Axis(counts[1], ("column", stride)),
+        )  # fmt: skip
+        index: dict[str, tuple[Term, ...]] = {"channel": ((0, 1),), "row": ((3, stride), (1, dilation)), "column": ((4, stride), (2, dilation))}
+        name = f"float {len(self.values)}"
+        self.values[name] = FloatValue("copy", (Source(source, index),), axes, 0, "", call, self.because)
+        parts = [Part(str(number), axis.length) for number, axis in enumerate(axes)]
+        return View(name, ((), tuple(parts[:3]), tuple(parts[3:])))
+
+    def selected(self, call: Call, view: View, dim: int, index: int) -> View:
+        """One place of a dimension of a float value."""
+        dimensions, fixed = list(view.dimensions), {}
+        for part in reversed(dimensions.pop(dim)):
+            if not isinstance(part.length, int):
+                self.translation.refuse("takes one row or column")
+            if part.axis != "repeat":
+                fixed[part.axis, part.stride] = index % part.length
+            index //= part.length
+        made = self.made(call, "copy", [View(view.base, tuple(dimensions))])
+        value = self.values[made.base]
+        terms = dict(value.sources[0].index)
+        for (axis, stride), place in fixed.items():
+            if place:
+                terms[axis] = (*terms.get(axis, ()), (-1, product_of((stride, place))))
+        self.values[made.base] = replace(value, sources=(Source(view.base, terms),))
+        return made
 
     def common_digits(self, parts: Sequence[Dimension]) -> list[tuple[Length, list[Part | None]]]:
         """Dimensions side by side, cut into parts of equal lengths, the slowest first; None where one is repeated."""

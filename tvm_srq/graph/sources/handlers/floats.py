@@ -131,6 +131,21 @@ def einsum(t: Translation, call: Call, equation: str, tensors: Sequence[Referenc
     return t.floats.made(call, "multiply", arranged, range(len(result), len(letters)), "sum")
 
 
+@handles_in_floats("im2col.default")
+def unfolded(
+    t: Translation, call: Call, self: Reference, kernel_size: Sequence[int], dilation: Sequence[int], padding: Sequence[int],
+    stride: Sequence[int],
+) -> View:  # fmt: skip
+    """Windows that may overlap, as PyTorch's Unfold makes them: (1, C * k * k, windows)."""
+    border = padding[0]
+    if any(len({*each}) > 1 for each in (kernel_size, dilation, padding, stride)):
+        t.refuse("treats rows and columns differently")
+    source = t.map(self)
+    if border:
+        source = t.builder.add("pad", f"{source}.padded", [source], {"mode": "zeros", "before": border, "after": border})
+    return t.floats.windows(call, source, kernel_size[0], stride[0], dilation[0])
+
+
 @handles_in_floats("scaled_dot_product_attention.default")
 def attention(
     t: Translation, call: Call, query: Reference, key: Reference, value: Reference, attn_mask: Reference | None,
