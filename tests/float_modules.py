@@ -79,8 +79,9 @@ def group_means(x: Tensor) -> Tensor:
 
 FUNCTIONS = {
     "softmax": lambda x: x.softmax(1), "quotient": lambda x: x / (x.abs() + 1), "cubes": lambda x: x**3,
-    "sine": lambda x: x.sin(), "sum": lambda x: x + x.sum(1, keepdim=True), "group means": group_means, "between channels": between_channels,
-    "flash": flash, "deviation": lambda x: x / (x.var(1, keepdim=True, unbiased=False) + 0.1).sqrt(),
+    "sine": lambda x: x.sin(), "sum": lambda x: x + x.sum(1, keepdim=True), "group means": group_means,
+    "between channels": between_channels, "flash": flash,
+    "deviation": lambda x: x / (x.var(1, keepdim=True, unbiased=False) + 0.1).sqrt(),
     "products": lambda x: torch.einsum("bchw,bdhw->bcd", x, x).mean(2)[..., None, None] * 1e-3 + x,
 }  # fmt: skip
 

@@ -152,9 +152,12 @@ class Floats:
         _, channels, *sides = t.view_of(source).shape
         counts = [combine(lambda length: (length - reach) // stride + 1, side) for side in sides]
         axes = (
-            Axis(channels, ("channel", 1)), Axis(size), Axis(size), Axis(counts[0], ("row", stride)), Axis(counts[1], ("column", stride)),
+            Axis(channels, ("channel", 1)), Axis(size), Axis(size),
+            Axis(counts[0], ("row", stride)), Axis(counts[1], ("column", stride)),
         )  # fmt: skip
-        index: dict[str, tuple[Term, ...]] = {"channel": ((0, 1),), "row": ((3, stride), (1, dilation)), "column": ((4, stride), (2, dilation))}
+        index: dict[str, tuple[Term, ...]] = {
+            "channel": ((0, 1),), "row": ((3, stride), (1, dilation)), "column": ((4, stride), (2, dilation)),
+        }  # fmt: skip
         name = f"float {len(self.values)}"
         self.values[name] = FloatValue("copy", (Source(source, index),), axes, 0, "", call, self.because)
         parts = [Part(str(number), axis.length) for number, axis in enumerate(axes)]
