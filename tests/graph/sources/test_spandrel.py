@@ -10,6 +10,7 @@ from fitted import fitted, simulated
 
 from spandrel_networks import import_spandrel, module_named
 from tvm_srq.errors import UserError
+from tvm_srq.graph.graph import why_float
 from tvm_srq.graph.network import GraphNetwork, as_batch, to_picture
 from tvm_srq.graph.sources.spandrel import graph_of_descriptor, graph_of_state
 from tvm_srq.lowering.reference import IntegerReference
@@ -80,9 +81,17 @@ def test_merged_convolutions_are_one_node_each(spandrel):
     assert names[:3] == ["conv_1.eval_conv", "block_1.c1_r.eval_conv", "block_1.c2_r.eval_conv"]
 
 
-def test_attention_is_refused_by_name(data):
-    with pytest.raises(UserError, match=r"softmax\.int in .*\(.*\) is no operation"):
-        graph_of_state(read_state_dict(data / "weights" / "craft_ntire24.pth"))
+def test_what_floats_do_not_serve_is_refused_by_name():
+    with pytest.raises(UserError, match=r"sort\.stable in .*\(AC_MSA\) is no operation"):
+        graph_of_state(module_named("ATD").state_dict())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SwinIR", "Swin2SR", "RetinexFormer"])
+def test_attention_is_in_float_nodes(name):
+    """The graph is checked against the network when it is made."""
+    graph = graph_of_state(module_named(name).state_dict())
+    assert graph.without_integers and all("has no integer meaning" in why_float(node) for node in graph.without_integers)
 
 
 def test_unknown_weights():
