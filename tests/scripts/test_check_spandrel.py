@@ -16,6 +16,7 @@ TABLE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text().splitli
 LISTED = [row for row in TABLE if row.startswith("| ") and row not in HEADING]
 ROWS = {row.split(" | ")[0].removeprefix("| "): row for row in LISTED}
 RUN = {name for name, row in ROWS.items() if row.split(" | ")[1] == "yes"}
+UNCHECKED = {name for name, row in ROWS.items() if "not checked" in row}
 IN_INTEGERS = {name for name in RUN if ROWS[name].split(" | ")[2] == "no"}
 WANTED = {"ESRGAN", "Compact", "SPAN", "RealPLKSR", "RCAN", "MoSR", "SAFMN"}
 QUICK = ("Compact", "RealPLKSR", "MoSR, GPS", "MoSR, DySample")  # seconds each
@@ -50,6 +51,8 @@ def psnr_of(row: str) -> float:
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in NETWORKS])
 def test_a_network_fares_as_the_table_says(name, spandrel):
     """In integers with the reference's bytes, with floats near them, and near the float network; or refused in these words."""
+    if name in UNCHECKED:
+        pytest.skip(f"the table does not say yet how {name} fares with --allow-float")
     found = check(name, list(filter(runs_here, X86))[: None if name in WANTED else 1])
     if found.refused:
         assert found.row == ROWS[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tvm_srq.graph.sources.calls import Reference
-from tvm_srq.graph.sources.handlers import shapes as torch_handlers
+from tvm_srq.graph.sources.handlers import borders as torch_handlers
 from tvm_srq.graph.sources.onnx.numbers import axes_of
 from tvm_srq.graph.sources.onnx.operation import Operation
 from tvm_srq.graph.sources.onnx.translation import OnnxTranslation, handles
