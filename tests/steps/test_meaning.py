@@ -28,6 +28,7 @@ from tvm_srq.steps import (
     PixelShuffle,
     PixelUnshuffle,
     Resize,
+    Roll,
     Scale,
     Select,
     Subsample,
@@ -325,6 +326,7 @@ def test_crop_and_subsample(value, top, left, stride):
     result = run(Subsample(top, stride), value)
     assert np.array_equal(result.reshape(2, -1).T, every)
     assert np.array_equal(run(Subsample(top, stride), value, extent=(1, 1)), result[:, :1, :1])
+    assert np.array_equal(run(Roll(top, -left), value), np.roll(value, (top, -left), (1, 2)))
 
 
 @SETTINGS
