@@ -33,7 +33,7 @@ def load(monkeypatch):
     """Sessions of programs that no artifact holds."""
 
     def load(program) -> Session:
-        contents = {"device": "cpu", "target": "none"}, program, {"library.so": b""}
+        contents = {"device": "cpu", "target": "none", "tvm_target": {}}, program, {"library.so": b""}
         monkeypatch.setattr(runtime, "read_artifact", lambda path: contents)
         monkeypatch.setattr(runtime, "load_library", lambda content: SimpleNamespace(get_function=lambda name: interrupted_mix))
         return Session("net.tar")

@@ -28,8 +28,8 @@ def test_the_node_is_named(graph):
 
 
 def test_inspect_tells(graph, monkeypatch, tmp_path):
-    monkeypatch.setattr("tvm_srq.networks.load_graph", lambda path, scale: graph)
+    monkeypatch.setattr("tvm_srq.networks.load_graph", lambda path, scale, picture: graph)
     (tmp_path / "net.pth").touch()
-    _, total, node = api.inspect(tmp_path / "net.pth").splitlines()
+    _, _, total, node = api.inspect(tmp_path / "net.pth").splitlines()
     assert total == "1 nodes in float32: pooled"
     assert node.split(maxsplit=2) == ["pooled", "max_pool", "float32: max_pool has no integer meaning"]

@@ -82,6 +82,7 @@ def test_inspect_writes_what_quantize_takes(tmp_path, default_checkpoint, pictur
     path.write_text(path.read_text().replace("body.1.body.0,4,4", "body.1.body.0,3,5"))
     arguments = ["quantize", str(default_checkpoint), "--calibration", str(pictures), "--rounding", "nearest"]
     assert main([*arguments, "--table", str(path), "-o", str(output)]) == 0
+    capsys.readouterr()
     assert main(["inspect", str(output)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  body.1.body.0"))
     assert "3-bit weights, 5-bit input" in line

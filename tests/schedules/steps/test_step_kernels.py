@@ -40,7 +40,8 @@ def step_constants(name: str) -> list:
 
 
 def test_there_is_a_case_for_every_step():
-    assert {case.step.name for case in CASES.values()} == STEPS.keys()
+    """But for float programs, whose results are no exact ones: tests/floats has them."""
+    assert {case.step.name for case in CASES.values()} == STEPS.keys() - {"float"}
 
 
 @pytest.mark.parametrize("name", CASES)
