@@ -42,51 +42,71 @@ class Fit:
 
 @dataclass(frozen=True)
 class Reading:
-    """Weights that read a value, all its channels: (O, C / groups, kh, kw) float32, and their precision."""
+    """Weights that read a value, all its channels.
+
+    Attributes:
+        weight: (O, C / groups, kh, kw) float32, and their ``precision``.
+        gains: (O,) what a squared error of each output counts (quant.statistics.output_gains), or None for equally.
+        remaining: (C, kh, kw) what rounding with feedback leaves of the value's mean square (quant.fitting.rounding), or None
+            where weights are rounded to nearest.
+    """
 
     weight: NDArray[np.float32]
     precision: Precision
+    gains: NDArray[np.float64] | None = None
+    remaining: NDArray[np.float64] | None = None
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        return np.ones(len(self.weight)) if self.gains is None else self.gains
 
 
 def factors(observer: Observer, strength: float) -> NDArray[np.float32]:
     """(C,) float32 factors, the largest channel's 1: ranges to the power of ``strength``."""
-    ranges = observer.ranges()
-    return ((ranges / ranges.max()) ** strength).astype(np.float32)
+    return by_strength(observer.ranges(), strength)
+
+
+def by_strength(widths: NDArray[np.float64], strength: float) -> NDArray[np.float32]:
+    return ((widths / widths.max()) ** strength).astype(np.float32)
 
 
 def equalized_weights(
     weight: NDArray[np.float32], equalization: NDArray[np.float32], power: NDArray[np.float64], precision: Precision
-) -> tuple[NDArray[np.int8], NDArray[np.float32], float]:
-    """Codes and scales of the weights with the factors folded in, and the output error they make.
-
-    Args:
-        power: (I,) mean square of the input's channels.
-    """
-    folded = weight * per_weight(equalization, weight.shape)
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Codes and scales of the weights with the factors folded in, ``power`` being (I,) the input channels' mean squares."""
     importance = per_weight(power / equalization.astype(np.float64) ** 2, weight.shape)
-    codes, scale = quantize_weights(folded, precision.weight_magnitude, importance, precision.winograd)
-    difference = codes.astype(np.float64) * scale.reshape(-1, 1, 1, 1) - folded
-    return codes, scale, float((importance * difference**2).sum())
+    folded = weight * per_weight(equalization, weight.shape)
+    return quantize_weights(folded, precision.weight_magnitude, importance, precision.winograd)
 
 
 def weights_error(readings: Sequence[Reading], equalization: NDArray[np.float32], power: NDArray[np.float64]) -> float:
     """What quantizing the weights that read a value adds to the output error."""
-    return sum(equalized_weights(reading.weight, equalization, power, reading.precision)[2] for reading in readings)
+    total = 0.0
+    for reading in readings:
+        weight, squared = reading.weight, equalization.astype(np.float64) ** 2
+        codes, scale = equalized_weights(weight, equalization, power, reading.precision)
+        difference = codes * scale.reshape(-1, 1, 1, 1).astype(np.float64) - weight * per_weight(equalization, weight.shape)
+        seen = per_weight(power / squared, weight.shape)
+        if reading.remaining is not None:
+            seen = (reading.remaining / squared[:, None, None])[None]
+        total += float(reading.counts @ (seen * difference**2).sum((1, 2, 3)))
+    return total
 
 
 def sensitivity_to_channels(readings: Sequence[Reading], channels: int) -> NDArray[np.float64]:
     """(C,) squared error of the outputs for a unit of squared error in each channel: sums of squared weights."""
     total = np.zeros(channels)
     for reading in readings:
-        squares = (reading.weight.astype(np.float64) ** 2).sum((2, 3))
+        squares = (reading.weight.astype(np.float64) ** 2).sum((2, 3)) * reading.counts[:, None]
         groups = channels // reading.weight.shape[1]
         total += squares.reshape(groups, -1, reading.weight.shape[1]).sum(1).reshape(-1)
     return total
 
 
-def fit_equalized(observer: Observer, readings: Sequence[Reading], precision: Precision, strength: float) -> Fit:
-    """A value's quantizer (dual region, least squares) at one equalization strength."""
-    equalization = factors(observer, strength)
+def fit_equalized(
+    observer: Observer, readings: Sequence[Reading], precision: Precision, equalization: NDArray[np.float32]
+) -> Fit:
+    """A value's quantizer (dual region, least squares) at given factors."""
     divided = observer.divided(equalization)
     gain = sensitivity_to_channels(readings, len(equalization)) * equalization.astype(np.float64) ** 2
     magnitude = precision.activation_magnitude
@@ -95,8 +115,3 @@ def fit_equalized(observer: Observer, readings: Sequence[Reading], precision: Pr
     error = weights_error(readings, equalization, observer.power)
     error += float(gain @ ((quantize(samples, quantizer) - samples) ** 2).mean(1))
     return Fit(quantizer, equalization, error)
-
-
-def fit_best_strength(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
-    """The strength of least expected output error."""
-    return min((fit_equalized(observer, readings, precision, s) for s in STRENGTHS), key=lambda fit: fit.error)

@@ -22,7 +22,7 @@ from tvm_srq.quant.fitting.output_choice import OutputChooser
 from tvm_srq.quant.fitting.pictures import held_out_crops
 from tvm_srq.quant.fitting.plain import fit_plainly
 from tvm_srq.quant.fitting.reached import Reached, flat_inputs, reached_by
-from tvm_srq.quant.fitting.rounding import round_with_feedback
+from tvm_srq.quant.fitting.rounding import remaining_power, round_with_feedback
 from tvm_srq.quant.fitting.streams import function_tables, stream_steps
 from tvm_srq.quant.fitting.value_fits import GroupFit, ValueFitter
 from tvm_srq.quant.policy.policy import Policy
@@ -30,6 +30,7 @@ from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.quantizers.weights import quantize_weights
 from tvm_srq.quant.statistics.collect import Statistics
 from tvm_srq.quant.statistics.observers import side_by_side
+from tvm_srq.quant.statistics.output_gains import output_gains
 from tvm_srq.spec import LayerSpec, QuantSpec
 
 FLAT = 0.05  # what flat colours count beside photographs where weights are rounded
@@ -55,6 +56,8 @@ class FirstFit:
             self.largest = {name: max(most, self.reached.largest[name]) for name, most in self.largest.items()}
         self.crops = held_out_crops(self.graph, folder, settings) if settings.equalizes else []
         self.targets = [network(crop) for crop in self.crops]
+        self.gains = output_gains(network, self.crops[::2], settings.seed) if settings.equalizes else {}
+        self.remaining: dict[tuple[str, int], NDArray[np.float64] | None] = {}
         self.metadata = {"tvm_srq": __version__, "calibration_pictures": len(list_pictures(folder))}
         self.known: dict[Hashable, dict[str, LayerSpec]] = {}  # layers by what decides them
 
@@ -75,7 +78,7 @@ class FirstFit:
         layers: dict[str, LayerSpec] = {}
         chooser = OutputChooser(self.network, self.crops, self.flat)
         reached = {} if self.reached is None else self.reached.extremes
-        fitter = ValueFitter(self.graph, policy, self.statistics.values, reached, chooser)
+        fitter = ValueFitter(self.graph, policy, self.statistics.values, reached, self.gains, self.remaining_of, chooser)
         for group in tqdm(coded_values(self.graph, policy.kind), "fitting", disable=None):
             deciding = group.values, *((name, policy.precision(name)) for name in group.readers)
             if deciding not in self.known:
@@ -95,7 +98,7 @@ class FirstFit:
             index, precision = group.index(name), policy.precision(name)
             power = side_by_side([self.statistics.values[value] for value in group.parts[name]]).power
             factors = fit.equalization[index]
-            codes, scale, _ = equalized_weights(exact_weight(self.graph, name), factors, power, precision)
+            codes, scale = equalized_weights(exact_weight(self.graph, name), factors, power, precision)
             zero_point = None if fit.zero_point is None else fit.zero_point[index]
             layers[name] = LayerSpec(
                 codes, scale, precision.weight_bits, fit.quantizer, factors, weight_limit=precision.weight_magnitude,
@@ -126,6 +129,14 @@ class FirstFit:
             codes[:, part] = round_with_feedback(unrounded[:, part], layer.weight_magnitude, moments, layer.winograd)
             first = part.stop
         return replace(layer, weight=codes)
+
+    def remaining_of(self, value: str, kernel: int) -> NDArray[np.float64] | None:
+        """(C, kernel, kernel) what rounding with feedback leaves of a value's mean square, where weights are rounded so."""
+        key = value, kernel
+        if key not in self.remaining:
+            found = None if self.statistics.moments is None else remaining_power(self.moments(value, kernel))
+            self.remaining[key] = None if found is None else found.reshape(-1, kernel, kernel)
+        return self.remaining[key]
 
     def moments(self, value: str, kernel: int) -> NDArray[np.float32]:
         """Second moments of a value's patches, those of flat colours among them."""

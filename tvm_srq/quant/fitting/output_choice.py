@@ -122,7 +122,7 @@ def largest_shift(outputs: Tensor, targets: Tensor, picture: PictureFormat) -> f
 def quantized(convolution: nn.Conv2d, power: NDArray[np.float64], precision: Precision, fit: Fit) -> Iterator[None]:
     """A float convolution with its input and weights quantized, for a while."""
     exact = convolution.weight.data
-    codes, scale, _ = equalized_weights(exact.numpy(), fit.equalization, power, precision)
+    codes, scale = equalized_weights(exact.numpy(), fit.equalization, power, precision)
     divisors = torch.tensor(fit.equalization)[:, None, None]
     convolution.weight.data = torch.tensor(codes * scale.reshape(-1, 1, 1, 1))
     hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / divisors, fit.quantizer, fit.zero_point),))

@@ -93,6 +93,15 @@ def round_with_feedback(
     return rounded if better else nearest
 
 
+def remaining_power(moments: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """What a weight's squared rounding error adds to the output error once later weights make up for it, one for each weight.
+
+    That is the part of its input that those of later weights do not tell, far below the mean square where inputs are alike.
+    """
+    factor = inverse_factor(moments)
+    return None if factor is None else torch.diagonal(factor).double().numpy() ** -2
+
+
 def inverse_factor(moments: NDArray[np.float32]) -> Tensor | None:
     """Upper Cholesky factor of the damped moments' inverse, or None if there is none."""
     damped = torch.tensor(moments, dtype=torch.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.quant.coded_values import CodedValues
-from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, fit_best_strength, fit_equalized, sensitivity_to_channels
+from tvm_srq.quant.fitting.balanced import candidate_factors, fit_best_factors
+from tvm_srq.quant.fitting.equalize import Fit, Reading, by_strength, fit_equalized, sensitivity_to_channels
 from tvm_srq.quant.fitting.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Precision
@@ -25,11 +26,14 @@ from tvm_srq.quant.quantizers.zero_points import (
     fit_by_output,
     fit_placed,
     place,
+    ranges,
 )
 from tvm_srq.quant.statistics.observers import Observer, side_by_side
 from tvm_srq.spec import GridQuantizer
 
 USUAL_STRENGTH = 0.75  # mostly the best where codes reach far
+Remaining = Callable[[str, int], NDArray[np.float64] | None]
+"""Value, kernel size -> what Reading.remaining is."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,16 @@ class ValueFitter:
 
     Args:
         observers: of values, by name; ``reached``: those of saturated colours, or none.
+        gains: by convolution (quant.statistics.output_gains); ``remaining``: as :class:`Reading` has it.
         chooser: compares candidates for the network's edge by its output.
     """
 
     def __init__(
-        self, graph: Graph, policy: Policy, observers: dict[str, Observer], reached: dict[str, Observer], chooser: OutputChooser
-    ):
+        self, graph: Graph, policy: Policy, observers: dict[str, Observer], reached: dict[str, Observer],
+        gains: dict[str, NDArray[np.float64]], remaining: Remaining, chooser: OutputChooser,
+    ):  # fmt: skip
         self.graph, self.policy, self.observers, self.reached, self.chooser = graph, policy, observers, reached, chooser
+        self.gains, self.remaining = gains, remaining
 
     def fit(self, group: CodedValues) -> GroupFit:
         precision = self.policy.precision(group.readers[0])
@@ -85,18 +92,22 @@ class ValueFitter:
         if self.is_placed(precision):
             return fit_by_output(self.reaching(value), readings, precision, choose)
         if precision.activation_bits < FEWEST_BITS:  # upsamplers as the body: a dual region
-            return choose([fit_equalized(observer, readings, precision, strength) for strength in STRENGTHS])
+            codes = 2.0**precision.activation_bits
+            candidates = candidate_factors(observer.ranges(), readings, observer.power, codes)
+            return choose([fit_equalized(observer, readings, precision, factors) for factors in candidates])
         return choose(other_ranges(observer, precision, choose(full_range(observer, precision))))
 
     def fit_inside(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:
         """The fit of least error to be expected; if that visibly shifts flat colours, of least output error."""
         observer = self.observers[value]
         if not self.is_placed(precision):
-            return fit_best_strength(observer, readings, precision)
+            return fit_best_factors(observer, readings, precision)
         fit = fit_best_placed(observer, readings, precision)
         if len(group.values) > 1 or not self.chooser.shifts_colours(self.readers(group), observer.power, fit):
             return fit
-        wider = fit_placed(self.reaching(value), readings, precision, USUAL_STRENGTH, SHARES)
+        reaching = self.reaching(value)
+        usual = by_strength(ranges(reaching, 1.0).width, USUAL_STRENGTH)
+        wider = fit_placed(reaching, readings, precision, usual, SHARES)
         return self.choice(group)([fit, *wider])
 
     def is_placed(self, precision: Precision) -> bool:
@@ -123,9 +134,11 @@ class ValueFitter:
             if value in group.parts[name]:
                 node = self.graph.node(name)
                 weight = self.graph.parameters[node.parameters["weight"]]
+                groups = node.attributes["groups"]
                 if group.parts[name] != (value,):
-                    weight = dense(weight, node.attributes["groups"])[:, group.place(name, value)]
-                found.append(Reading(weight, self.policy.precision(name)))
+                    weight = dense(weight, groups)[:, group.place(name, value)]
+                remaining = self.remaining(value, weight.shape[2]) if groups == 1 else None
+                found.append(Reading(weight, self.policy.precision(name), self.gains[name], remaining))
         return found
 
     def joined(self, group: CodedValues, fits: Sequence[Fit], precision: Precision) -> GroupFit:
@@ -150,15 +163,16 @@ def fit_as_said(
     """A value's codes as a table has them; all its channels share a range that is given."""
     dual = quantizer == "dual-region" and precision.activation_bits < FEWEST_BITS
     if low is None or high is None:
-        fit = fit_best_strength if dual else fit_best_placed
+        fit = fit_best_factors if dual else fit_best_placed
         return fit(observer, readings, precision)
     count = len(observer.minima)
     if dual:
         gain = sensitivity_to_channels(readings, count)
         return Fit(fit_within(observer, precision.activation_bits, low, high, gain), np.ones(count, np.float32), 0.0)
     ends = Ranges(np.full(count, low, np.float64), np.full(count, high, np.float64))
-    grid, factors, zero_point = place(ends, precision, 0.0)
-    return Fit(grid, factors, 0.0, zero_point)
+    even = np.ones(count, np.float32)
+    grid, zero_point = place(ends, precision, even)
+    return Fit(grid, even, 0.0, zero_point)
 
 
 def dense(weight: NDArray[np.float32], groups: int) -> NDArray[np.float32]:

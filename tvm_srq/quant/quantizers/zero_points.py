@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, sensitivity_to_channels, weights_error
+from tvm_srq.quant.fitting.balanced import candidate_factors
+from tvm_srq.quant.fitting.equalize import Fit, Reading, sensitivity_to_channels, weights_error
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.statistics.observers import SMALLEST_SHARE, Observer
 from tvm_srq.spec import GridQuantizer
@@ -56,37 +57,34 @@ def code_ends(precision: Precision) -> tuple[int, int]:
 
 
 def place(
-    channels: Ranges, precision: Precision, strength: float
-) -> tuple[GridQuantizer, NDArray[np.float32], NDArray[np.int16]]:
-    """Quantizer, factors and zero points. Strength 1: every channel fills all codes; 0: all have the widest channel's step.
+    channels: Ranges, precision: Precision, factors: NDArray[np.float32]
+) -> tuple[GridQuantizer, NDArray[np.int16]]:
+    """Quantizer and zero points: some channel fills all codes, or several do.
 
     A channel that is narrower than the codes lies in their middle; one with no negative values starts at the lowest code, so
     that clipping is its ReLU.
     """
     low, high = code_ends(precision)
-    width = channels.width
-    factors = ((width / width.max()) ** strength).astype(np.float32)
-    step = float(np.float32(width.max() / (high - low)))
+    step = float(np.float32((channels.width / factors).max() / (high - low)))
     below, above = -channels.lower / (step * factors), channels.upper / (step * factors)
     spare = np.where(below > 0, np.maximum(high - low - below - above, 0) / 2, 0)
     least, most = (bound / (step * factors) for bound in channels.bounds)
     inside = np.clip(low + below + spare, high - most, np.maximum(low - least, high - most))
     zero_point = np.clip(np.rint(inside), low, high).astype(np.int16)
     levels = np.arange(low, high + 1, dtype=np.int16)
-    return GridQuantizer(precision.activation_bits, step, low, levels), factors, zero_point
+    return GridQuantizer(precision.activation_bits, step, low, levels), zero_point
 
 
 def fit_placed(
-    observer: Observer, readings: Sequence[Reading], precision: Precision, strength: float, shares: Sequence[float]
+    observer: Observer, readings: Sequence[Reading], precision: Precision, factors: NDArray[np.float32], shares: Sequence[float]
 ) -> list[Fit]:
     """One fit for each share of the calibrated extremes, with the output error to be expected."""
     fits: list[Fit] = []
     gain = sensitivity_to_channels(readings, len(observer.minima))
     samples = np.concatenate(observer.samples, 1).astype(np.float64)
+    error = weights_error(readings, factors, observer.power)
     for share in shares:
-        quantizer, factors, zero_point = place(ranges(observer, share), precision, strength)
-        if not fits:  # factors do not depend on the share
-            error = weights_error(readings, factors, observer.power)
+        quantizer, zero_point = place(ranges(observer, share), precision, factors)
         difference = quantized(samples, quantizer, factors, zero_point) - samples
         expected = error + float(gain @ (difference**2).mean(1))
         fits.append(Fit(quantizer, factors, expected, zero_point))
@@ -103,14 +101,19 @@ def quantized(
 
 
 def fit_by_output(observer: Observer, readings: Sequence[Reading], precision: Precision, choose: Choose) -> Fit:
-    """Strength, then share, of least output error on held-out pictures."""
-    first = [fit_placed(observer, readings, precision, strength, SHARES[:1])[0] for strength in STRENGTHS]
-    chosen = choose(first)
-    strength = next(s for s, fit in zip(STRENGTHS, first) if fit.equalization is chosen.equalization)
-    return choose(fit_placed(observer, readings, precision, strength, SHARES))
+    """Factors, then share, of least output error on held-out pictures."""
+    candidates = placed_factors(observer, readings, precision)
+    chosen = choose([fit_placed(observer, readings, precision, factors, SHARES[:1])[0] for factors in candidates])
+    return choose(fit_placed(observer, readings, precision, chosen.equalization, SHARES))
 
 
 def fit_best_placed(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
-    """Strength and share of least expected output error."""
-    fits = [fit for strength in STRENGTHS for fit in fit_placed(observer, readings, precision, strength, SHARES)]
+    """Factors and share of least expected output error."""
+    candidates = placed_factors(observer, readings, precision)
+    fits = [fit for factors in candidates for fit in fit_placed(observer, readings, precision, factors, SHARES)]
     return min(fits, key=lambda fit: fit.error)
+
+
+def placed_factors(observer: Observer, readings: Sequence[Reading], precision: Precision) -> list[NDArray[np.float32]]:
+    low, high = code_ends(precision)
+    return candidate_factors(ranges(observer, 1.0).width, readings, observer.power, high - low)
