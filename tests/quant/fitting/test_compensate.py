@@ -66,17 +66,19 @@ def test_inputs_that_are_read_exactly_leave_the_weights_alone():
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_the_correction_takes_the_mean_error_away(groups):
+@pytest.mark.parametrize("counts", [[0.5, 0.5], [0.9, 0.1]])
+def test_the_correction_takes_the_mean_error_away(groups, counts):
     generator = torch.Generator().manual_seed(0)
     exact, coded = (torch.randn(4, 4 // groups, 3, 3, generator=generator) for _ in range(2))
     pairs = [(torch.randn(1, 4, 8, 9, generator=generator), torch.randn(1, 4, 8, 9, generator=generator)) for _ in range(2)]
-    correction = torch.tensor(mean_error(exact, coded, groups, pairs))[:, None, None]
+    correction = torch.tensor(mean_error(exact, coded, groups, pairs, counts))[:, None, None]
     errors = [
         functional.conv2d(wanted, exact, padding=1, groups=groups)
         - functional.conv2d(read, coded, padding=1, groups=groups) - correction
         for wanted, read in pairs
     ]  # fmt: skip
-    assert float(torch.cat(errors).mean((0, 2, 3)).abs().max()) < 1e-5
+    mean = sum(count * error.mean((0, 2, 3)) for count, error in zip(counts, errors, strict=True))
+    assert float(mean.abs().max()) < 1e-5
 
 
 def test_the_networks_target_is_taken_only_where_it_is_clearly_better():
@@ -92,7 +94,7 @@ def test_held_out_pictures_come_nearer_and_stay_equal_in_integers(folder, batche
     network = small_network()
     plain = quantize_network(network, folder, Settings(compensation=False))
     targets = [network(batch) for batch in batches]
-    spec, errors = compensated(network, plain, batches, batches, targets)
+    spec, errors = compensated(network, plain, batches, None, batches, targets)
     assert simulated_distance(spec, batches, targets) == pytest.approx(min(errors[chosen(errors)], errors[NONE]))
     assert simulated_distance(spec, batches, targets) < simulated_distance(plain, batches, targets)
     picture = read_picture(list_pictures(folder)[0])
@@ -104,7 +106,7 @@ def test_the_same_seed_gives_the_same_weights(folder, batches):
     network = small_network()
     plain = quantize_network(network, folder, Settings(compensation=False))
     targets = [network(batch) for batch in batches]
-    first, second = (compensated(network, plain, batches, batches, targets, seed=3)[0] for _ in range(2))
+    first, second = (compensated(network, plain, batches, None, batches, targets, seed=3)[0] for _ in range(2))
     for name, layer in first.layers.items():
         np.testing.assert_array_equal(layer.weight, second.layers[name].weight)
         np.testing.assert_array_equal(layer.correction, second.layers[name].correction)

@@ -12,7 +12,7 @@ from tvm_srq.lowering.codes import form_of
 from tvm_srq.lowering.constants import direct_steps, stream_ratio
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
-from tvm_srq.quant.fitting.equalize import Reading, factors, fit_equalized, sensitivity_to_channels
+from tvm_srq.quant.fitting.equalize import Reading, factors, fit_equalized, sensitivity_to_channels, weights_error
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.statistics.observers import Observer
@@ -48,12 +48,24 @@ def test_factors_reach_grouped_weights_by_their_input_channel():
     assert sensitivity_to_channels([Reading(weight, EIGHT)], 2).tolist() == [4, 9]
     both = Reading(np.ones((1, 2, 1, 1), np.float32), EIGHT)
     assert sensitivity_to_channels([Reading(weight, EIGHT), both], 2).tolist() == [5, 10]
+    assert sensitivity_to_channels([Reading(weight, EIGHT, np.array([10.0, 100.0]))], 2).tolist() == [40, 900]
+
+
+def test_errors_of_weights_count_by_output_and_by_what_feedback_leaves():
+    observer, weight = uneven_observer(), np.random.default_rng(0).normal(size=(2, 4, 1, 1)).astype(np.float32)
+    even = np.ones(4, np.float32)
+    by_row = [weights_error([Reading(weight, FOUR, gains)], even, observer.power) for gains in np.eye(2)]
+    both = weights_error([Reading(weight, FOUR)], even, observer.power)
+    assert sum(by_row) == pytest.approx(both) and min(by_row) > 0
+    half = Reading(weight, FOUR, remaining=observer.power[:, None, None] / 2)
+    assert weights_error([half], even, observer.power) == pytest.approx(both / 2)
 
 
 def test_equalizing_uneven_channels_lowers_the_expected_error():
     observer, generator = uneven_observer(), np.random.default_rng(0)
     weight = generator.normal(size=(8, 4, 3, 3)).astype(np.float32)
-    plain, equalized = (fit_equalized(observer, [Reading(weight, FOUR)], FOUR, strength) for strength in (0.0, 0.75))
+    readings, strengths = [Reading(weight, FOUR)], (0.0, 0.75)
+    plain, equalized = (fit_equalized(observer, readings, FOUR, factors(observer, strength)) for strength in strengths)
     assert equalized.error < plain.error
 
 

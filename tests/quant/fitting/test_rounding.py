@@ -1,12 +1,13 @@
 """Rounding with feedback: never worse than to nearest, exact where nothing is correlated."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from tvm_srq.quant.fitting.rounding import PatchMoments, output_error, round_with_feedback
+from tvm_srq.quant.fitting.rounding import PatchMoments, output_error, remaining_power, round_with_feedback
 
 
 def test_moments_are_those_of_zero_padded_patches():
@@ -44,3 +45,19 @@ def test_correlated_inputs_gain_much_and_uncorrelated_ones_round_to_nearest():
 def test_an_input_that_is_always_zero_rounds_to_nearest():
     weight = np.full((1, 1, 1, 1), 2.4, np.float32)
     assert round_with_feedback(weight, 7, np.zeros((1, 1), np.float32)).item() == 2
+
+
+def test_feedback_leaves_the_part_of_an_input_that_others_do_not_tell():
+    apart = remaining_power(np.diag(np.array([4.0, 9.0, 1.0], np.float32)))
+    assert apart == pytest.approx([4, 9, 1], rel=0.05)  # by damping
+    alike = remaining_power(np.ones((3, 3), np.float32) + 0.01 * np.eye(3, dtype=np.float32))
+    assert alike[2] == pytest.approx(1, rel=0.05) and (alike[:2] < 0.1).all()  # the last one has no later one to make up for it
+
+
+def test_the_error_that_is_left_is_what_rounding_makes():
+    generator = np.random.default_rng(0)
+    patches = (generator.normal(size=(500, 1)) + 0.3 * generator.normal(size=(500, 18))).astype(np.float32)
+    moments = patches.T @ patches / 500
+    weight = generator.normal(0, 20, (64, 2, 3, 3)).astype(np.float32)
+    error = output_error(round_with_feedback(weight, 127, moments) - weight, moments)
+    assert error == pytest.approx(64 * remaining_power(moments).sum() / 12, rel=0.15)

@@ -11,7 +11,7 @@ from small_network import small_network, small_pictures
 
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
-from tvm_srq.quant.fitting.equalize import Reading
+from tvm_srq.quant.fitting.equalize import Reading, by_strength
 from tvm_srq.quant.fitting.pictures import telling_crops
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.zero_points import Ranges, code_ends, fit_placed, place, quantized
@@ -39,7 +39,8 @@ def test_codes_lie_around_zero_within_bits_and_magnitude():
        st.sampled_from([EIGHT, SIX_IN_RANGE]))  # fmt: skip
 def test_every_channel_s_range_fits_its_codes(ends, strength, precision):
     channels = Ranges(-np.array([low for low, _ in ends]), np.array([high for _, high in ends]))
-    quantizer, factors, zero_point = place(channels, precision, strength)
+    factors = by_strength(channels.width, strength)
+    quantizer, zero_point = place(channels, precision, factors)
     values = np.linspace(channels.lower, channels.upper, 50, axis=1)
     error = np.abs(quantized(values, quantizer, factors, zero_point) - values)
     # the zero point is rounded, so an end of a full range may lie half a step outside
@@ -51,7 +52,7 @@ def test_full_strength_gives_one_sided_channels_twice_the_codes():
     observer = Observer()
     observer.update(torch.rand(1, 4, 32, 32, generator=torch.Generator().manual_seed(0)), torch.Generator().manual_seed(0))
     weight = np.random.default_rng(0).normal(size=(8, 4, 3, 3)).astype(np.float32)
-    fit = fit_placed(observer, [Reading(weight, SIX_IN_RANGE)], SIX_IN_RANGE, 1.0, [1.0])[0]
+    fit = fit_placed(observer, [Reading(weight, SIX_IN_RANGE)], SIX_IN_RANGE, np.ones(4, np.float32), [1.0])[0]
     assert (fit.zero_point == -31).all() and fit.quantizer.step == pytest.approx(1 / 62, rel=0.05)
 
 

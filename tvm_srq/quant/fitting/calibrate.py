@@ -108,7 +108,6 @@ def errors_compensated(fit: FirstFit, spec: QuantSpec, folder: str | Path) -> Qu
     paths, _ = chosen_pictures(folder, fit.settings)
     side = crop_side(fit.graph, len(paths))
     pictures = [as_batch(centre_crop(read_picture(path, fit.graph.picture.channels), side), fit.graph) for path in paths]
-    if fit.settings.holds_colours:
-        pictures.append(squares_input(fit.graph, max(side, SIDES[1])))
-    spec, errors = compensated(fit.network, spec, pictures, fit.crops, fit.targets, fit.settings.seed)
+    squares = squares_input(fit.graph, max(side, SIDES[1])) if fit.settings.holds_colours else None
+    spec, errors = compensated(fit.network, spec, pictures, squares, fit.crops, fit.targets, fit.settings.seed)
     return replace(spec, metadata={**spec.metadata, "compensation_errors": errors})

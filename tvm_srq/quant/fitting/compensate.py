@@ -38,6 +38,7 @@ RIDGE = 0.1  # of the moments' mean diagonal
 PATCHES = 1024  # of each picture
 MOST_WEIGHTS = 2304  # of a kernel, groups apart: beyond, so many patches say too little, and solving takes too long
 MEMORY = 2**28  # float32 numbers that the largest value of all pictures together may have
+SQUARES = 0.02  # what flat colours count beside a photograph: they are so strong that more spoils all else
 CLEARLY = 0.9  # of the other candidates' error
 NONE = "none"
 SIDES = (32, 96)  # pictures are cut to so many rows and columns at least and at most
@@ -52,19 +53,24 @@ class Target(Enum):
 
 @torch.no_grad()
 def compensated(
-    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], held_out: list[Tensor], targets: list[Tensor], seed: int = 0
-) -> tuple[QuantSpec, dict[str, float]]:
+    network: GraphNetwork, spec: QuantSpec, pictures: list[Tensor], squares: Tensor | None, held_out: list[Tensor],
+    targets: list[Tensor], seed: int = 0,
+) -> tuple[QuantSpec, dict[str, float]]:  # fmt: skip
     """The better of two compensations, or ``spec`` itself where neither brings the output nearer.
 
     Args:
         pictures, held_out: (1, C, H, W) network inputs to fit on and to compare on; ``targets``: the latter's outputs.
+        squares: one to fit on as well, of flat colours (quant.fitting.reached), or None.
 
     Returns:
         The QuantSpec, and by candidate the error of the output on ``held_out``, in squared 8-bit grey levels.
     """
     candidates, errors = {NONE: spec}, {NONE: simulated_distance(spec, held_out, targets)}
+    counts = [1.0] * len(pictures)
+    if squares is not None:
+        pictures, counts = [*pictures, squares], [*counts, SQUARES]
     for target in Target:
-        candidates[target.value] = Compensation(network, spec, pictures, target, seed).run()
+        candidates[target.value] = Compensation(network, spec, pictures, counts, target, seed).run()
         errors[target.value] = simulated_distance(candidates[target.value], held_out, targets)
     return candidates[chosen(errors)], errors
 
@@ -94,11 +100,14 @@ class Compensation:
     """One pass through a network and its quantized copy, side by side.
 
     Args:
-        batches: (1, C, H, W) network inputs.
+        batches: (1, C, H, W) network inputs; ``counts``: what each counts.
     """
 
-    def __init__(self, network: GraphNetwork, spec: QuantSpec, batches: list[Tensor], target: Target, seed: int):
+    def __init__(
+        self, network: GraphNetwork, spec: QuantSpec, batches: list[Tensor], counts: list[float], target: Target, seed: int
+    ):
         self.network, self.spec, self.target = network, spec, target
+        self.counts = [count / sum(counts) for count in counts]
         self.coded = GraphNetwork(network.graph)
         self.exact_walk, self.coded_walk = Walk(network, batches), Walk(self.coded, batches)
         self.generator = torch.Generator().manual_seed(seed)
@@ -133,7 +142,7 @@ class Compensation:
         pairs, groups = self.inputs(node, layer), node.attributes["groups"]
         if exact[0].numel() <= MOST_WEIGHTS:
             layer = replace(layer, weight=self.codes(exact, layer, groups, pairs))
-        return replace(layer, correction=mean_error(exact, torch.tensor(layer.real_weight), groups, pairs))
+        return replace(layer, correction=mean_error(exact, torch.tensor(layer.real_weight), groups, pairs, self.counts))
 
     def codes(self, exact: Tensor, layer: LayerSpec, groups: int, pairs: list[tuple[Tensor, Tensor]]) -> NDArray[np.int8]:
         moments = self.moments(exact.shape[2], groups, pairs)
@@ -159,11 +168,11 @@ class Compensation:
             rows, columns = (torch.randint(n, (PATCHES,), generator=self.generator) for n in pair[0].shape[2:])
             both = [patches_at(value, kernel, rows, columns).reshape(PATCHES, groups, -1).transpose(0, 1) for value in pair]
             for mean, product, patches in zip(means, products, both, strict=True):
-                mean[index] = patches.mean(1)
-                product += (patches.transpose(1, 2) @ both[1] / PATCHES).double()
-        of_wanted, of_read = (mean.mean(0) for mean in means)
+                mean[index] = patches.mean(1) * self.counts[index]
+                product += (patches.transpose(1, 2) @ both[1] / PATCHES).double() * self.counts[index]
+        of_wanted, of_read = (mean.sum(0) for mean in means)
         mixed, read = (
-            product / len(pairs) - mean[:, :, None] * of_read[:, None]
+            product - mean[:, :, None] * of_read[:, None]
             for product, mean in zip(products, (of_wanted, of_read), strict=True)
         )
         return [Moments(*of_group) for of_group in zip(read, mixed, strict=True)]
@@ -186,11 +195,13 @@ def least_squares(exact: Tensor, moments: Moments) -> Tensor:
     return torch.linalg.solve(damped, (exact @ moments.mixed + ridge * exact).T).T
 
 
-def mean_error(exact: Tensor, coded: Tensor, groups: int, pairs: list[tuple[Tensor, Tensor]]) -> NDArray[np.float32]:
+def mean_error(
+    exact: Tensor, coded: Tensor, groups: int, pairs: list[tuple[Tensor, Tensor]], counts: list[float]
+) -> NDArray[np.float32]:
     """(O,) by how much the outputs of coded weights are too small on average."""
     padding = exact.shape[2] // 2
     total = torch.zeros(len(exact), dtype=torch.float64)
-    for wanted, read in pairs:
-        for sign, weight, value in ((1, exact, wanted), (-1, coded, read)):
+    for (wanted, read), count in zip(pairs, counts, strict=True):
+        for sign, weight, value in ((count, exact, wanted), (-count, coded, read)):
             total += sign * functional.conv2d(value, weight, padding=padding, groups=groups).mean((0, 2, 3)).double()
-    return (total / len(pairs)).float().numpy()
+    return total.float().numpy()
