@@ -105,17 +105,12 @@ def draw_weights(workload: Convolution, style: str, random: np.random.Generator)
     if workload.kernel != 3 or workload.transformed_weight is None:
         return weight
     # what is far beyond comes near at once: step by step alone it takes longer than all else that a test does
-    factor = np.minimum(1.1 * workload.transformed_weight / np.maximum(transforms(weight), 1), 1)[:, :, None, None]
+    factor = np.minimum(1.1 * workload.transformed_weight / np.maximum(largest_transformed(weight), 1), 1)[:, :, None, None]
     weight = (np.sign(weight) * np.floor(np.abs(weight) * factor + random.random(weight.shape))).astype(np.int8)
-    while (beyond := transforms(weight) > workload.transformed_weight).any():
+    while (beyond := largest_transformed(weight) > workload.transformed_weight).any():
         kernels = weight[beyond]
         weight[beyond] = kernels - np.sign(kernels) * random.integers(0, 2, kernels.shape, np.int8)
     return weight
-
-
-def transforms(weight: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Each kernel's largest transform; exact in floats too, and much faster than in integers."""
-    return largest_transformed(weight.astype(np.float64))
 
 
 def draw_any_weights(workload: Convolution, style: str, random: np.random.Generator) -> NDArray[np.int8]:
