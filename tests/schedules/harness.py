@@ -19,6 +19,7 @@ from reference import Result, codes_image, convolve, stream_image
 
 from schedules.cpu.unit import TABLE_ENTRIES
 from schedules.workload import LIMIT, Constants, Convolution, Kernel, Layout
+from tvm_srq.build import compile_for_cpu
 from tvm_srq.winograd_range import largest_transformed
 
 CODES = ("random", "lowest", "highest", "rows", "columns", "checkerboard", "sparse")
@@ -67,7 +68,7 @@ class CompiledKernel:
     def __post_init__(self) -> None:
         if self.function is None:
             module = tvm.IRModule({"main": self.kernel.function.with_attr("global_symbol", "main")})
-            object.__setattr__(self, "function", tvm.compile(module, target=self.target)["main"])
+            object.__setattr__(self, "function", compile_for_cpu(module, self.target)["main"])
 
 
 def features(workload: Convolution) -> int:

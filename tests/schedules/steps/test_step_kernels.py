@@ -13,6 +13,7 @@ from processor import X86, runs_here
 from step_cases import CASES, Compiled, check
 
 from schedules.steps import StoredMap, step_kernel
+from tvm_srq.build import compile_for_cpu
 from tvm_srq.steps import STEPS, Add, Encode, Lookup, Nearest, Scale
 from tvm_srq.targets import PRESETS
 
@@ -35,7 +36,7 @@ def target(request):
 def compiled(name: str, target: str, wide: bool = False, halo: int = 1) -> Compiled:
     def compile_function(function):
         module = tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
-        return tvm.compile(module, target=PRESETS[target].target)["main"]
+        return compile_for_cpu(module, PRESETS[target].target)["main"]
 
     return Compiled(CASES[name], PRESETS[target].layout, "cpu", compile_function, wide, halo)
 
