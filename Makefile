@@ -12,9 +12,10 @@ environment: .venv/ready
 	$(BIN)/pip install --quiet --no-deps -e .
 	touch .venv/ready
 
-# a file's tests share what they compile, so a file stays in one process; PyTorch's threads would crowd the processes
+# a file's tests share what they compile, so a file stays in one process, those that take long first (tests/conftest.py);
+# PyTorch's threads would crowd the processes
 test: environment
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGUMENTS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
 lint: environment
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import made_once as networks
 import pytest
 from cuda_emulator import Emulator, build_drivers
 from tools import require_tools
@@ -14,6 +15,15 @@ from tools import require_tools
 hypothesis.settings.register_profile("reproducible", derandomize=True)
 hypothesis.settings.load_profile("reproducible")
 ASSETS = Path(__file__).parents[1] / "tvm_srq" / "assets"
+# files that take longest: whichever began last would keep one process busy when all others have nothing left to do
+FIRST = (
+    "tests/schedules/test_cpu_kernels.py", "tests/end_to_end/test_real_networks.py", "tests/relay_passes/test_any_graph.py",
+    "tests/schedules/test_wide_maps.py", "tests/schedules/test_arm_kernels.py", "tests/schedules/cuda/test_tensor.py",
+    "tests/schedules/steps/test_step_kernels.py", "tests/schedules/steps/test_step_kernels_on_cuda.py",
+    "tests/end_to_end/test_arm.py", "tests/remote/test_arm_device.py", "tests/schedules/cuda/test_direct.py",
+    "tests/end_to_end/test_compiled.py", "tests/quant/training/test_resume.py",
+    "tests/quant/test_small_modules.py", "tests/scripts/test_check_spandrel.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.skipped_to is not None and not hasattr(config, "workerinput"):  # the process that hears of every test
         config.pluginmanager.register(SkippedTests(config.option.skipped_to))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of FIRST in front, everything else as it was collected; processes take files in this order."""
+    place = {name: index for index, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
 
 
 class SkippedTests:
@@ -59,6 +75,21 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def default_checkpoint() -> Path:
     return ASSETS / "edsr_r6f32_x2.safetensors"
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> networks.MadeOnce:
+    return networks.MadeOnce.of_this_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def default_network(made_once, default_checkpoint) -> networks.QuantizedNetwork:
+    return networks.default_network(made_once, default_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def small_edsr(made_once) -> networks.QuantizedNetwork:
+    return networks.small_edsr(made_once)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from elf import Library
 from tools import require_tools
 from tvm.target.codegen import llvm_get_cpu_features
 
 from tvm_srq import api, linking
 from tvm_srq.cli import main
-from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.linking import LINKERS, Linking, find_linker, link
 from tvm_srq.lowering.reference import IntegerReference
-from tvm_srq.models.edsr import EDSR
 from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec
 from tvm_srq.targets import PRESETS
@@ -33,14 +30,8 @@ exec {linker} $words
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("network")
-    torch.manual_seed(0)
-    torch.save(EDSR(1, 8, 2).state_dict(), folder / "net.pt")
-    (folder / "pictures").mkdir()
-    write_picture(folder / "pictures/a.png", np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8))
-    api.quantize(folder / "net.pt", folder / "pictures", folder / "net.srq")
-    return folder / "net.srq"
+def spec(small_edsr) -> Path:
+    return small_edsr.spec
 
 
 @pytest.fixture(params=["binutils", "lld", "ziglang"])

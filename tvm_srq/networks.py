@@ -115,4 +115,4 @@ def graph_of_network(network: Network) -> Graph:
 
     picture = format_of_network(network.channels, network.pixel_range, network.output_range)
     settings = ", ".join(f"{name} {value}" for name, value in network.config.items())
-    return graph_of_module(network, picture, network.smallest, f"{network.family} ({settings})")
+    return graph_of_module(network, picture, network.smallest, f"{network.family} ({settings})", plain=True)

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 DOUBLED_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])  # twice Lavin and Gray's G: integers
+TRANSFORM = np.kron(DOUBLED_G, DOUBLED_G).astype(np.float64)  # of a kernel's nine weights side by side
 INT8 = 127
 ROUNDING = 4.5  # nine weights, each rounded by half a code at most, change a transformed value by no more
 MOST_BITS = 6  # kernels of wider weights would lose too much; those of 4 bits always fit
 
 
-def largest_transformed(weight: NDArray) -> NDArray:
-    """(O, I, 3, 3) -> (O, I): the largest magnitude of every kernel's transform."""
-    rows = np.tensordot(weight, DOUBLED_G, ([2], [1]))  # (O, I, 3, 4)
-    return np.abs(np.tensordot(rows, DOUBLED_G, ([2], [1]))).max((2, 3))
+def largest_transformed(weight: NDArray) -> NDArray[np.float64]:
+    """(O, I, 3, 3) -> (O, I): the largest magnitude of every kernel's transform; of integers exactly.
+
+    One product of matrices in floats, for quantizing asks very often: products of integers have no BLAS.
+    """
+    transformed = TRANSFORM @ weight.reshape(-1, 9).astype(np.float64).T
+    return np.abs(transformed, out=transformed).max(0).reshape(weight.shape[:2])
 
 
 def shrink_into_range(codes: NDArray[np.float64]) -> NDArray[np.float64]:

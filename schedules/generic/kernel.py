@@ -21,6 +21,8 @@ COLUMNS = 20
 """Pixels of a wide strip, the one that is tuned: divisible by the register tiles of every unit (10, 5, 4, 2 pixels)."""
 NARROW = (4, 1)
 """Strips for what is left of a row, widest first; they keep the default schedule."""
+SCHEDULED = "srq.scheduled"
+"""Attribute of a PrimFunc whose schedule leaves buffers as large as what they stand for, for TVM to make them smaller."""
 
 
 def generic_kernel(workload: Convolution, unit: DotUnit, name: str, tiling: Tiling | None = None) -> Kernel:
@@ -51,7 +53,7 @@ def assemble(workload: Convolution, unit: DotUnit, strips: dict[int, Strip]) -> 
         height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
         parameters = declare(workload, unit, (rows, columns))
         buffers = {field.name: getattr(parameters, field.name) for field in fields(Parameters)}
-        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
+        T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True, SCHEDULED: True})
         with T.sblock("root"):
             T.reads()
             T.writes()

@@ -5,11 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-from small_network import small_module, small_pictures
 
 import measure_memory
-from tvm_srq import api
 from tvm_srq.benchmark.layers import COPIES, LayerTime, pixel_macs, roofline, time_layers
 from tvm_srq.cli import main
 from tvm_srq.errors import UserError
@@ -19,12 +16,8 @@ SIZE = (10, 12)
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("network")
-    torch.save(small_module().state_dict(), folder / "net.pt")
-    api.quantize(folder / "net.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "net.srq")
-    api.compile_network(folder / "net.srq", "x86-64-v2", folder / "net.tar")
-    return folder / "net.tar"
+def artifact(small_edsr):
+    return small_edsr.artifact("x86-64-v2")
 
 
 def test_every_convolution_has_a_line_and_its_multiply_adds(artifact):

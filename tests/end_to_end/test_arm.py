@@ -1,6 +1,8 @@
 """The ARM artifacts give the reference's bytes, under an emulated CPU."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +20,12 @@ from tvm_srq.spec_file import load_spec
 GUEST = Path(__file__).with_name("arm_guest.py")
 CPUS = [("aarch64-linux", "cortex-a53"), ("aarch64-linux-a76", "cortex-a76"), ("aarch64-linux-x2", "max")]
 REAL = {"edsr_r8f64_x2.pt": 2, "srresnet_bn8_x4.pt": 4}  # checkpoint: scale
-BITS = (4, 8)
 EVERY_BITS = [4, pytest.param(8, marks=pytest.mark.slow)]  # CI runs both
 pytestmark = pytest.mark.arm
 
 
 def check(spec: Path, target: str, cpu: str, pictures: dict[str, np.ndarray], folder: Path) -> None:
     """Compile, run all pictures in one process of the emulated machine, compare with the integer reference."""
-    require_emulator()
     api.compile_network(spec, target, folder / "net.tar")
     np.savez(folder / "pictures.npz", **pictures)
     run_python(GUEST, folder / "net.tar", folder / "pictures.npz", folder / "output.npz", cpu=cpu)
@@ -34,30 +34,34 @@ def check(spec: Path, target: str, cpu: str, pictures: dict[str, np.ndarray], fo
         assert np.array_equal(outputs[name], reference(picture)), name
 
 
+@pytest.fixture(scope="module", autouse=True)
+def emulator() -> None:
+    """Before anything is quantized that nothing could run."""
+    require_emulator()
+
+
 @pytest.fixture(scope="module")
-def default_spec(tmp_path_factory, default_checkpoint) -> tuple[Path, np.ndarray]:
+def default_spec(emulator, default_network) -> tuple[Path, np.ndarray]:
     """The bundled network quantized, and a picture for it."""
-    folder = tmp_path_factory.mktemp("default")
-    low = resize_bicubic(samples.chelsea(), 0.5)
-    (folder / "calibration").mkdir()
-    write_picture(folder / "calibration/a.png", low)
-    api.quantize(default_checkpoint, folder / "calibration", folder / "net.srq")
-    return folder / "net.srq", low
+    return default_network.spec, resize_bicubic(samples.chelsea(), 0.5)
 
 
 @pytest.fixture(scope="module")
-def real_specs(tmp_path_factory, data) -> dict[tuple[str, int], Path]:
-    """Both real networks at W4A4 and W8A8. A small calibration picture does: their accuracy is tested elsewhere."""
-    folder, specs = tmp_path_factory.mktemp("real"), {}
-    for checkpoint, scale in REAL.items():
-        picture = read_picture(list_pictures(data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{scale}")[0])
-        (folder / checkpoint).mkdir()
-        write_picture(folder / checkpoint / "a.png", picture[:48, :48])
-        for bits in BITS:
-            specs[checkpoint, bits] = folder / f"{checkpoint}{bits}.srq"
-            settings = {"weight_bits": bits, "activation_bits": bits, "rounding": "nearest"}
-            api.quantize(data / "weights" / checkpoint, folder / checkpoint, specs[checkpoint, bits], **settings)
-    return specs
+def real_spec(tmp_path_factory, data) -> Callable[[str, int], Path]:
+    """Real networks by checkpoint and bits. A small calibration picture does: their accuracy is tested elsewhere."""
+    folder = tmp_path_factory.mktemp("real")
+
+    @cache
+    def make(checkpoint: str, bits: int) -> Path:
+        pictures = list_pictures(data / f"datasets/calibration/BSDS500train100/LR_bicubic/X{REAL[checkpoint]}")
+        calibration, spec = folder / checkpoint, folder / f"{checkpoint}{bits}.srq"
+        calibration.mkdir(exist_ok=True)
+        write_picture(calibration / "a.png", read_picture(pictures[0])[:48, :48])
+        settings = {"weight_bits": bits, "activation_bits": bits, "rounding": "nearest"}
+        api.quantize(data / "weights" / checkpoint, calibration, spec, **settings)
+        return spec
+
+    return make
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
@@ -69,12 +73,12 @@ def test_the_default_network(tmp_path, default_spec, target, cpu):
 @pytest.mark.parametrize(("target", "cpu"), CPUS)
 @pytest.mark.parametrize("checkpoint", REAL)
 @pytest.mark.parametrize("bits", EVERY_BITS)
-def test_real_networks_on_a_part_of_every_set5_picture(tmp_path, data, real_specs, checkpoint, bits, target, cpu):
+def test_real_networks_on_a_part_of_every_set5_picture(tmp_path, data, real_spec, checkpoint, bits, target, cpu):
     paths = list_pictures(data / f"datasets/Set5/LR_bicubic/X{REAL[checkpoint]}")
     # parts of different sizes, all about 16 pixels wide: an emulated second is not much work
     parts = {path.stem: read_picture(path)[20 : 33 + index, 20 : 37 - index] for index, path in enumerate(paths)}
     assert len(parts) == 5
-    check(real_specs[checkpoint, bits], target, cpu, parts, tmp_path)
+    check(real_spec(checkpoint, bits), target, cpu, parts, tmp_path)
 
 
 @pytest.mark.parametrize(("target", "cpu"), CPUS[:2])

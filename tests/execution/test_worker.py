@@ -1,6 +1,7 @@
 """Sessions of any thread and of forked processes: their threads, their bytes, no hang."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -10,13 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from tvm_srq import api
-from tvm_srq.data.pictures import write_picture
 from tvm_srq.errors import UserError
 from tvm_srq.execution import worker
-from tvm_srq.models.edsr import EDSR
 from tvm_srq.runtime import Session
 
 PATIENCE = 120.0
@@ -28,15 +25,9 @@ def picture() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory, picture) -> Path:
-    folder = tmp_path_factory.mktemp("network")
-    torch.manual_seed(0)
-    torch.save(EDSR(1, 8, 2).state_dict(), folder / "net.pt")
-    (folder / "pictures").mkdir()
-    write_picture(folder / "pictures/a.png", picture)
-    api.quantize(folder / "net.pt", folder / "pictures", folder / "net.srq")
-    api.compile_network(folder / "net.srq", "x86-64-v2", folder / "net.tar")
-    return folder / "net.tar"
+def artifact(small_edsr, tmp_path_factory) -> Path:
+    """Called net.tar, as messages are to say."""
+    return shutil.copy(small_edsr.artifact("x86-64-v2"), tmp_path_factory.mktemp("network") / "net.tar")
 
 
 def threads_here() -> int:

@@ -1,4 +1,4 @@
-"""The bundled network, quantized, compiled and packaged once for all tests of this folder."""
+"""The bundled network's packages, each made once for all tests of this folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,6 @@ from skimage import data as samples
 
 from tvm_srq import api
 from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.pictures import write_picture
 
 
 @dataclass(frozen=True)
@@ -27,25 +26,21 @@ def photo() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def spec(tmp_path_factory, default_checkpoint, photo) -> Path:
-    folder = tmp_path_factory.mktemp("spec")
-    (folder / "calibration").mkdir()
-    write_picture(folder / "calibration/a.png", photo)
-    api.quantize(default_checkpoint, folder / "calibration", folder / "net.srq")
-    return folder / "net.srq"
+def spec(default_network) -> Path:
+    return default_network.spec
 
 
 @pytest.fixture(scope="session")
-def make_package(tmp_path_factory, spec):
+def make_package(tmp_path_factory, default_network):
     """Packages of the bundled network by target."""
     made: dict[str, Packaged] = {}
 
     def make(target: str) -> Packaged:
         if target not in made:
             folder = tmp_path_factory.mktemp(target)
-            api.compile_network(spec, target, folder / "net.tar")
-            api.package(folder / "net.tar", folder / "package")
-            made[target] = Packaged(folder / "net.tar", folder / "package")
+            artifact = default_network.artifact(target)
+            api.package(artifact, folder / "package")
+            made[target] = Packaged(artifact, folder / "package")
         return made[target]
 
     return make

@@ -1,6 +1,8 @@
 """Networks of a few convolutions, wired in every way, quantized: their integers follow the simulation in floats."""
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,7 +164,8 @@ def pictures(tmp_path_factory):
     return small_pictures(tmp_path_factory.mktemp("pictures"), count=2)
 
 
-def graph_of(body: Callable[[Small, Tensor], Tensor], folder) -> Graph:
+@cache
+def graph_of(body: Callable[[Small, Tensor], Tensor], folder: Path) -> Graph:
     """Its output range is what comes out for the pictures, so that no error is clipped away."""
     torch.manual_seed(0)
     module = Small(body).eval()

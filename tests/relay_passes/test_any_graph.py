@@ -1,5 +1,7 @@
 """Any quantized graph, compiled: the reference's bytes on every processor, on the emulated GPU, in C, and strip by strip."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from cuda_emulator import worker
@@ -14,6 +16,17 @@ from tvm_srq.runtime import Session
 from tvm_srq.spec_file import load_spec, save_spec
 
 SIZES = ((1, 2), (13, 8), (24, 21))
+HERE = list(filter(runs_here, reversed(X86)))
+# every network on the oldest processor and, by turns, on one other: the kernels are tested on each by themselves
+TURNS = [{*HERE[:1], *HERE[1:][number % max(len(HERE) - 1, 1) :][:1]} for number in range(len(NETWORKS))]
+ON_X86 = [
+    pytest.param(name, target, marks=() if target in turn else pytest.mark.slow)
+    for name, turn in zip(NETWORKS, TURNS) for target in X86
+]  # fmt: skip
+# how the others are wired is tested on x86, and their steps on the emulated GPU one by one
+ON_GPU = (
+    "dense_block", "attention", "strided", "split", "odd_channels", "with_residual_blocks", "grey", "unshuffled", "layer_norms",
+)  # fmt: skip
 
 
 def saved(name, folder):
@@ -34,19 +47,30 @@ def check(results, spec):
         np.testing.assert_array_equal(result, reference(picture))
 
 
-@pytest.mark.parametrize("target", X86)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_bytes_on_x86(name, target, tmp_path):
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """(network's name, target) -> the .srq and the .tar, each made once."""
+
+    @cache
+    def make(name, target):
+        folder = tmp_path_factory.mktemp("network")
+        api.compile_network(saved(name, folder), target, folder / "net.tar")
+        return folder / "net.srq", folder / "net.tar"
+
+    return make
+
+
+@pytest.mark.parametrize(("name", "target"), ON_X86)
+def test_bytes_on_x86(name, target, compiled):
     if not runs_here(target):
         pytest.skip(f"this processor does not run {target}")
-    spec = saved(name, tmp_path)
-    api.compile_network(spec, target, tmp_path / "net.tar")
+    spec, artifact = compiled(name, target)
     for threads in (1, 2):
-        session = Session(tmp_path / "net.tar", threads)
+        session = Session(artifact, threads)
         check([session(picture) for picture in pictures(spec)], spec)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in ON_GPU else pytest.mark.slow) for name in NETWORKS])
 def test_bytes_on_the_emulated_gpu(name, emulator, tmp_path):
     spec = saved(name, tmp_path)
     emulator.call(worker.compile_network, spec, tmp_path / "net.tar")
@@ -59,10 +83,9 @@ def few_rows(program, height, width):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bytes_strip_by_strip(name, tmp_path, monkeypatch):
+def test_bytes_strip_by_strip(name, compiled, monkeypatch):
     """As little at once as goes."""
-    spec = saved(name, tmp_path)
-    api.compile_network(spec, "x86-64-v2", tmp_path / "net.tar")
+    spec, artifact = compiled(name, "x86-64-v2")
     monkeypatch.setattr(host, "strip_rows", few_rows)
-    session = Session(tmp_path / "net.tar", 1)
+    session = Session(artifact, 1)
     check([session(picture) for picture in pictures(spec)], spec)

@@ -3,12 +3,9 @@
 import importlib.util
 
 import pytest
-import torch
 from servers import RunningDevice, RunningTracker
-from small_network import small_module, small_pictures
 from tools import skip_unless_ci
 
-from tvm_srq import api
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.remote.address import DeviceAddress
 from tvm_srq.remote.device import borrowed
@@ -47,17 +44,13 @@ def lent(address):
 
 
 @pytest.fixture(scope="session")
-def spec(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("network")
-    torch.save(small_module().state_dict(), folder / "net.pt")
-    api.quantize(folder / "net.pt", small_pictures(tmp_path_factory.mktemp("pictures"), 2), folder / "net.srq")
-    return folder / "net.srq"
+def spec(small_edsr):
+    return small_edsr.spec
 
 
 @pytest.fixture(scope="session")
-def artifact(spec):
-    api.compile_network(spec, HOST_TARGET, spec.with_suffix(".tar"))
-    return spec.with_suffix(".tar")
+def artifact(small_edsr):
+    return small_edsr.artifact(HOST_TARGET)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from arm_emulator import arm_process
 from harness import CompiledKernel
 
 from schedules.workload import Convolution, Kernel
+from tvm_srq.build import compile_for_cpu
 from tvm_srq.linking import Linking, link
 from tvm_srq.targets import Preset
 
@@ -30,7 +31,7 @@ class ArmMachine:
         library = self.folder / f"kernel{self.count}.so"
         module = tvm.IRModule({"main": kernel.function.with_attr("global_symbol", "main")})
         linking = Linking(preset.host["mtriple"])
-        tvm.compile(module, target=preset.target).export_library(
+        compile_for_cpu(module, preset.target).export_library(
             str(library), fcompile=lambda output, objects, **_: link(Path(output), objects, linking)
         )
         return CompiledKernel(kernel, workload, preset.layout, preset.target, lambda *tensors: self.call(library, tensors))

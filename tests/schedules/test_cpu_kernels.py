@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import tvm
+import tvm_ffi
 from harness import CODES, MULTIPLIERS, SKIPS, WEIGHTS, CompiledKernel, Style, check, random_case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -73,10 +74,15 @@ STYLES = st.builds(
 
 
 RULES = [(name, rule) for name in X86 for rule, _ in PRESETS[name].rules]
+# the AMX target's kernels without tiles are those of the AVX-512 one, which test_borrowed_kernels proves: there a few do
+BORROWED = [(name, rule) for name, rule in RULES if name == "x86-64-amx" and rule in dict(PRESETS["x86-64-v4"].rules)]
+EACH_RULE = [
+    pytest.param(pair, id="-".join(pair), marks=pytest.mark.slow if pair in BORROWED else ()) for pair in RULES
+]
 SMALL = WORKLOADS[2]
 
 
-@pytest.fixture(params=RULES, ids="-".join, scope="module")
+@pytest.fixture(params=EACH_RULE, scope="module")
 def target_and_rule(request):
     if not runs_here(request.param[0]):
         pytest.skip(f"this processor does not run {request.param[0]}")
@@ -95,6 +101,21 @@ def kernels_of(name: str, rule: str) -> list[CompiledKernel]:
     """Those of WORKLOADS that a rule serves; a few for the generic rule, whose own tests are in test_generic."""
     chosen = WORKLOADS[1::4] if rule == "generic" else WORKLOADS
     return [kernel for workload in chosen if (kernel := compiled(name, rule, workload)) is not None]
+
+
+@pytest.mark.parametrize(("name", "rule"), BORROWED)
+def test_borrowed_kernels(name, rule):
+    """They are functions equal to those that are tested as another target's; every eighth is compiled for this one too."""
+    own, other = (dict(PRESETS[target].rules)[rule] for target in (name, "x86-64-v4"))
+    for workload in WORKLOADS:
+        kernels = own(workload), other(workload)
+        assert kernels[0] == kernels[1] or tvm_ffi.structural_equal(kernels[0].function, kernels[1].function)
+    if not runs_here(name):
+        pytest.skip(f"this processor does not run {name}")
+    made = [kernel for workload in WORKLOADS[5::8] if (kernel := compiled(name, rule, workload)) is not None]
+    for kernel in made:
+        check(kernel, random_case(kernel.workload, 6, 23, seed=0))
+    assert made
 
 
 def test_typical_layers(target_and_rule):

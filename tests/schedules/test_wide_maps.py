@@ -1,6 +1,7 @@
 """Kernels of the x86 targets on wide maps: parts of them, gaps between channels, slices as outputs; byte for byte."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,36 +9,43 @@ from harness import CompiledKernel, Style, check, random_case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from processor import X86, runs_here
-from test_cpu_kernels import EPILOGUES, NARROW, RULES, STYLES, WORKLOADS, compiled, workloads
+from test_cpu_kernels import EACH_RULE, EPILOGUES, NARROW, RULES, STYLES, WORKLOADS, compiled, workloads
 from wide import FORMS, any_form, first_channels, some_of_many
 
 from schedules.generic.kernel import COLUMNS
 from schedules.generic.strip import fingerprint
 from schedules.registry import select
-from schedules.workload import Convolution, Layout
+from schedules.workload import Convolution, Kernel, Layout
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import VNNI
 from tvm_srq.targets import PRESETS
 
+MANY = 12
 
-@pytest.fixture(params=RULES, ids="-".join, scope="module")
+
+@pytest.fixture(params=EACH_RULE, scope="module")
 def target_and_rule(request):
     if not runs_here(request.param[0]):
         pytest.skip(f"this processor does not run {request.param[0]}")
     return request.param
 
 
-def wide_kernels(target: str, rule: str) -> list[CompiledKernel]:
-    """Every layer in one of the forms, by turns; a few of them for the generic rule."""
-    layout = PRESETS[target].layout
+@cache
+def wide_kernels(target: str, rule: str, rest: bool = False) -> tuple[CompiledKernel, ...]:
+    """Every layer that the rule serves in one of the forms, by turns; a few of them for the generic rule. Of many layers every
+    second one, other ones for the next rule, or the ``rest``: each costs half a second's compilation."""
+    layout, rules = PRESETS[target].layout, dict(PRESETS[target].rules)
     wide = [FORMS[number % len(FORMS)](workload, layout) for number, workload in enumerate(WORKLOADS)]
-    chosen = wide[::4] if rule == "generic" else wide
-    return [kernel for workload in chosen if (kernel := compiled(target, rule, workload)) is not None]
+    served = [workload for workload in (wide[::4] if rule == "generic" else wide) if isinstance(rules[rule](workload), Kernel)]
+    turn = RULES.index((target, rule)) % 2
+    chosen = [w for number, w in enumerate(served) if (len(served) > MANY and number % 2 != turn) == rest]
+    return tuple(kernel for workload in chosen if (kernel := compiled(target, rule, workload)) is not None)
 
 
-def test_layers_on_wide_maps(target_and_rule):
-    kernels = wide_kernels(*target_and_rule)
-    assert any(kernel.workload.in_total or kernel.workload.in_span for kernel in kernels)
+@pytest.mark.parametrize("rest", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["chosen", "rest"])
+def test_layers_on_wide_maps(target_and_rule, rest):
+    kernels = wide_kernels(*target_and_rule, rest)
+    assert rest or any(kernel.workload.in_total or kernel.workload.in_span for kernel in kernels)
     for kernel in kernels:
         check(kernel, random_case(kernel.workload, 6, 23, seed=0))
         for seed, (codes, weights) in enumerate((("highest", "lowest"), ("checkerboard", "alternating"), ("lowest", "highest"))):

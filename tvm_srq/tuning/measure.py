@@ -10,6 +10,7 @@ import tvm_ffi
 from numpy.typing import NDArray
 
 from schedules.workload import Convolution, Kernel
+from tvm_srq.build import compile_for_cpu
 from tvm_srq.targets import Preset
 from tvm_srq.tuning.host import host_processor
 from tvm_srq.tuning.sample import kernel_arguments, sample_constants, sample_inputs
@@ -91,7 +92,7 @@ class Bench:
         """Build a kernel and bring it to the device, always with the same numbers for a workload."""
         constants, sample = sample_constants(workload), sample_inputs(workload, *self.size)
         inputs, outputs = kernel_arguments(kernel, workload, self.preset.layout, constants, sample)
-        executable = tvm.compile(tvm.IRModule({"main": kernel.function}), target=self.preset.target)
+        executable = compile_for_cpu(tvm.IRModule({"main": kernel.function}), self.preset.target)
         return self.runner.load(executable, inputs, outputs)
 
 

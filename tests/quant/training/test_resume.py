@@ -146,7 +146,15 @@ def test_ignored_interrupts_stay_ignored_and_threads_have_none():
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("what", ["seed", "schedule", "spec", "network", "pictures", "held out", "threads", "damaged"])
+# what a state is known by is not the network's affair, but for what is in the network and its spec
+OTHERS = [
+    pytest.param(name, what, marks=() if name == "edsr" or what in ("network", "spec") else pytest.mark.slow)
+    for name in ("edsr", "srresnet")
+    for what in ("seed", "schedule", "spec", "network", "pictures", "held out", "threads", "damaged")
+]
+
+
+@pytest.mark.parametrize(("start", "what"), OTHERS, indirect=["start"])
 def test_the_state_of_another_training_is_not_used(what, start, often, tmp_path, monkeypatch, capsys):
     network, spec, pictures, held_out = start
     schedule, seed = replace(SCHEDULE, steps=3), 0

@@ -3,21 +3,15 @@
 from pathlib import Path
 
 import pytest
-from skimage import data as samples
 from tools import require_tools, skip_unless_ci
 
-from tvm_srq import api, nvcc
-from tvm_srq.data.bicubic import resize_bicubic
-from tvm_srq.data.pictures import write_picture
+from tvm_srq import nvcc
 from tvm_srq.errors import UserError
 
 
 @pytest.fixture(scope="session")
-def spec(tmp_path_factory, default_checkpoint) -> Path:
-    folder = tmp_path_factory.mktemp("spec")
-    write_picture(folder / "a.png", resize_bicubic(samples.chelsea(), 0.5))
-    api.quantize(default_checkpoint, folder, folder / "net.srq")
-    return folder / "net.srq"
+def spec(default_network) -> Path:
+    return default_network.spec
 
 
 @pytest.fixture(scope="session")

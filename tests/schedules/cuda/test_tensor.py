@@ -44,6 +44,10 @@ def test_each_kind_of_kernel(emulator, name):
         emulator.call(kernels.check_rule, "direct.mma", WORKLOADS[name], [(3, 17)], style)
 
 
-@pytest.mark.parametrize("name", ["plain", "skip", "upsampler", "head-9x9", "tail-3x3", "tail-9x9"])
+LARGER = ("plain", "head-9x9", "tail-9x9")  # among codes, pictures in and pictures out; tiles of the others are as large
+ON_SM90 = [pytest.param(n, marks=() if n in LARGER else pytest.mark.slow) for n in (*LARGER, "skip", "upsampler", "tail-3x3")]
+
+
+@pytest.mark.parametrize("name", ON_SM90)
 def test_larger_shared_memory(emulator, name):
     emulator.call(kernels.check_rule, "direct.mma", WORKLOADS[name], [(9, 33), (37, 77)], None, "cuda-sm90")

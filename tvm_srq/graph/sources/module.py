@@ -34,7 +34,7 @@ class NotGeneralError(UserError):
 
 def graph_of_module(
     module: nn.Module, picture: PictureFormat, smallest: int | None = None, description: str = "",
-    size_hint: tuple[int, int] | None = None,
+    size_hint: tuple[int, int] | None = None, plain: bool = False,
 ) -> Graph:  # fmt: skip
     """A network's graph, found by exporting it and checked against it on pictures of several sizes.
 
@@ -43,6 +43,7 @@ def graph_of_module(
         smallest: found by trying where it is not given.
         size_hint: a height and a width that the module works on. Two are tried: multiples of nothing, since code that pads to
             multiples may do nothing otherwise, and multiples of 16, which some networks want.
+        plain: the module has no operator of program.FOREIGN, which :func:`traced` has to find out otherwise.
 
     Raises:
         UserError: PyTorch cannot export it, an operation has no place in a graph, or the graph does something else; by name.
@@ -52,7 +53,7 @@ def graph_of_module(
         for hint in [size_hint] if size_hint else [ODD, EVEN]:
             try:
                 low = smallest or smallest_size(module, picture, hint)
-                calls = traced(module, picture.channels, hint, low, HANDLED)
+                calls = traced(module, picture.channels, hint, low, HANDLED, plain)
                 graph = graph_of_calls(calls, picture, low, description)
                 compare(module, graph, comparison_sizes(low, hint))
                 return graph

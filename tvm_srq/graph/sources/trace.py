@@ -21,7 +21,9 @@ from tvm_srq.graph.sources.sizes import Length, Samples, length_of
 LENGTHS = 24  # at how many pictures' sizes a symbolic program's sizes are looked at
 
 
-def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: int, handled: Collection[str]) -> Calls:
+def traced(
+    module: nn.Module, channels: int, hint: tuple[int, int], smallest: int, handled: Collection[str], plain: bool = False
+) -> Calls:
     """A module's calls.
 
     Args:
@@ -29,18 +31,20 @@ def traced(module: nn.Module, channels: int, hint: tuple[int, int], smallest: in
         hint: a height and a width that it works on; other sizes tried are these and multiples of 16 more.
         smallest: the fewest rows and columns that it has to work on.
         handled: operators to be left as they are.
+        plain: there is no operator of program.FOREIGN in it, which takes another export to find out.
 
     Raises:
         UserError: PyTorch cannot export the module, even at single sizes.
     """
     with quiet():
-        first = one_program(module, channels, hint)
-        if has_foreign(first, handled):
+        first = None if plain else one_program(module, channels, hint)
+        if first is not None and has_foreign(first, handled):
             # symbolic sizes of windows and heads take PyTorch minutes
             return sampled_calls(module, channels, hint, decomposed(first, handled), handled)
         try:
             return symbolic_calls(exported(module, channels, hint, symbolic=True), smallest, handled)
         except Exception:  # torch.export raises exceptions of many kinds, of user code too
+            first = first or one_program(module, channels, hint)
             return sampled_calls(module, channels, hint, decomposed(first, handled), handled)
 
 
