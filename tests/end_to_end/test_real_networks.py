@@ -18,9 +18,7 @@ from tvm_srq.spec_file import load_spec
 PLAIN = {"rounding": "nearest", "widening": False, "compensation": False}  # any codes do: accuracy is measured elsewhere
 EVERY = [*SCALES, *ONNX]
 PAPERS = ("edsr_r8f64_x2.pt", "srresnet_bn8_x4.pt")  # of networks that the paper has, all of Set5 at once
-# one of each kind: residual blocks, attention, splits and strides, a plain chain, a file with its own pixel format. What others
-# add are sizes: their wiring is that of the small networks in tests/relay_passes
-QUICK = ("edsr_r8f64_x2.pt", "IMDN_x4.pth", "ntire22_rlfn_x4.pth", "realesr-animevideov3.pth", ONNX[1])
+LARGE = ("RealESRGAN_x4plus_anime_6B.pth", "rdn_d10c3g64_x2.pt")  # a minute and more each
 
 
 def quantized(data: Path, file: str, folder: Path, bits: int, **settings) -> Path:
@@ -34,7 +32,7 @@ def quantized(data: Path, file: str, folder: Path, bits: int, **settings) -> Pat
     return spec
 
 
-@pytest.mark.parametrize("file", [pytest.param(file, marks=[] if file in QUICK else [pytest.mark.slow]) for file in EVERY])
+@pytest.mark.parametrize("file", [pytest.param(file, marks=[pytest.mark.slow] if file in LARGE else []) for file in EVERY])
 def test_a_crop_on_the_best_target(file, data, tmp_path):
     target = next(filter(runs_here, X86))
     spec = quantized(data, file, tmp_path, 4, **PLAIN)
