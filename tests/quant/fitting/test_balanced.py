@@ -6,7 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvm_srq.quant.fitting.balanced import balanced_factors, candidate_factors, fit_best_factors, largest_weights, rows_of
+from tvm_srq.quant.fitting.balanced import (
+    balanced_factors,
+    candidate_factors,
+    expected_error,
+    fit_best_factors,
+    largest_weights,
+    row_of,
+)
 from tvm_srq.quant.fitting.equalize import STRENGTHS, Reading, by_strength, factors, fit_equalized, sensitivity_to_channels
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.statistics.observers import SMALLEST_SHARE, Observer
@@ -43,14 +50,27 @@ def test_even_channels_and_weights_stay_even():
     assert balanced_factors(even, [Reading(weight, FOUR)], even, 15, even) == pytest.approx(even, rel=0.1)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_slopes_are_the_errors_differences(groups):
+    generator = np.random.default_rng(0)
+    weight = generator.normal(size=(6, 4 // groups, 3, 3)).astype(np.float32)
+    reading, power = Reading(weight, FOUR, np.exp(generator.normal(size=6))), np.exp(generator.normal(size=4))
+    reach, gain, rows = np.exp(generator.normal(size=4)), sensitivity_to_channels([reading], 4), [row_of(reading, power)]
+    logarithms = generator.normal(size=4)
+    _, slope = expected_error(np.exp(logarithms), reach, gain, rows)
+    for channel, step in enumerate(1e-6 * np.eye(4)):
+        above, below = (expected_error(np.exp(logarithms + sign * step), reach, gain, rows)[0] for sign in (1, -1))
+        assert slope[channel] == pytest.approx((above - below) / 2e-6, rel=1e-4)
+
+
 def test_rows_of_groups_read_their_own_channels():
     weight = np.arange(1, 9, dtype=np.float32).reshape(4, 2, 1, 1)
-    rows = rows_of(Reading(weight, FOUR), np.ones(4))
-    assert rows.channels.tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    row = row_of(Reading(weight, FOUR), np.ones(4))
+    assert row.channels.tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
     assert largest_weights([Reading(weight, FOUR)], np.ones(4)).tolist() == [3, 4, 7, 8]
-    assert rows.power.tolist() == [1, 1, 1, 1]
+    assert row.power.tolist() == [1, 1, 1, 1]
     remaining = np.full((2, 3, 3), 0.5)
-    assert rows_of(Reading(np.ones((1, 2, 3, 3), np.float32), FOUR, remaining=remaining), np.ones(2)).power.tolist() == [4.5, 4.5]
+    assert row_of(Reading(np.ones((1, 2, 3, 3), np.float32), FOUR, remaining=remaining), np.ones(2)).power.tolist() == [4.5, 4.5]
 
 
 def test_the_fit_is_the_best_of_its_candidates():

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tvm_srq.affine import per_weight
 from tvm_srq.quant.fitting.equalize import STRENGTHS, Fit, Reading, by_strength, fit_equalized, sensitivity_to_channels
@@ -22,8 +20,32 @@ from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.statistics.observers import SMALLEST_SHARE, Observer
 
 CLIPPED = (1.0, 0.5, 0.25)  # shares of the extremes that codes may turn out to reach
-STEPS = 200
-RATE = 0.03  # of the factors' logarithms
+STEPS = 100
+RATE = 0.05  # of the factors' logarithms
+DECAYS = 0.9, 0.99  # of the descent's averages (Adam, Kingma and Ba, ICLR 2015)
+
+
+class Row(NamedTuple):
+    """A reading's kernels.
+
+    Attributes:
+        largest: (O, I) largest magnitudes; ``channels``: (O or 1, I) which channels they read.
+        counts: (O,) what a squared error counts, of one code.
+        power: (C,) what a channel's squares are, summed over taps.
+    """
+
+    largest: NDArray[np.float64]
+    channels: NDArray[np.intp]
+    counts: NDArray[np.float64]
+    power: NDArray[np.float64]
+
+
+def row_of(reading: Reading, power: NDArray[np.float64]) -> Row:
+    shape = reading.weight.shape
+    by_channel = power * shape[2] * shape[3] if reading.remaining is None else reading.remaining.sum((1, 2))
+    largest = np.abs(reading.weight).max((2, 3)).astype(np.float64)
+    channels = per_weight(np.arange(len(power)), shape)[:, :, 0, 0]
+    return Row(largest, channels, reading.counts / reading.precision.weight_magnitude**2, by_channel)
 
 
 def balanced_factors(
@@ -37,47 +59,43 @@ def balanced_factors(
         power: (C,) mean square of the channels.
         codes: how many steps reach over a range.
     """
-    gain, reach = torch.tensor(sensitivity_to_channels(readings, len(widths))), torch.tensor(widths / codes)
-    rows = [rows_of(reading, power) for reading in readings]
-    logarithms = torch.tensor(np.log(start), dtype=torch.float64, requires_grad=True)
-    descent = torch.optim.Adam([logarithms], lr=RATE)
-    lowest, best = np.inf, start.astype(np.float64)
-    for _ in range(STEPS):
-        found = logarithms.exp()
-        error = (gain @ found**2) * (reach / found).max() ** 2
-        for row in rows:
-            scales = (row.largest * found[row.channels]).amax(1)
-            error = error + (row.counts * scales**2 * (row.power / found**2)[row.channels].sum(1)).sum()
-        if error.item() < lowest:
-            lowest, best = error.item(), found.detach().numpy().copy()
-        descent.zero_grad()
-        error.clamp(min=1e-300).log().backward()
-        descent.step()
-    return np.maximum(best / best.max(), SMALLEST_SHARE).astype(np.float32)
+    gain, rows = sensitivity_to_channels(readings, len(widths)), [row_of(reading, power) for reading in readings]
+    logarithms = np.log(start.astype(np.float64))
+    lowest, best = np.inf, logarithms
+    mean, square = np.zeros_like(logarithms), np.zeros_like(logarithms)
+    for step in range(1, STEPS + 1):
+        error, slope = expected_error(np.exp(logarithms), widths / codes, gain, rows)
+        if error < lowest:
+            lowest, best = error, logarithms
+        slope = slope / max(error, 1e-300)
+        mean, square = (d * old + (1 - d) * new for d, old, new in zip(DECAYS, (mean, square), (slope, slope**2)))
+        change = mean / (1 - DECAYS[0] ** step) / (np.sqrt(square / (1 - DECAYS[1] ** step)) + 1e-8)
+        logarithms = logarithms - RATE * change
+    return np.maximum(np.exp(best - best.max()), SMALLEST_SHARE).astype(np.float32)
 
 
-class Rows(NamedTuple):
-    """A reading's kernels.
-
-    Attributes:
-        largest: (O, I) largest magnitudes; ``channels``: (O or 1, I) which channels they read.
-        counts: (O,) what a squared error counts, of one code.
-        power: (C,) what a channel's squares are, summed over taps.
-    """
-
-    largest: Tensor
-    channels: Tensor
-    counts: Tensor
-    power: Tensor
-
-
-def rows_of(reading: Reading, power: NDArray[np.float64]) -> Rows:
-    shape = reading.weight.shape
-    by_channel = power * shape[2] * shape[3] if reading.remaining is None else reading.remaining.sum((1, 2))
-    largest = np.abs(reading.weight).max((2, 3)).astype(np.float64)
-    channels = per_weight(np.arange(len(power)), shape)[:, :, 0, 0]
-    counts = reading.counts / reading.precision.weight_magnitude**2
-    return Rows(*(torch.tensor(array) for array in (largest, channels, counts, by_channel)))
+def expected_error(
+    found: NDArray[np.float64], reach: NDArray[np.float64], gain: NDArray[np.float64], rows: Sequence[Row]
+) -> tuple[float, NDArray[np.float64]]:
+    """Twelve times the module's equation at factors ``found``, and its (C,) slopes by their logarithms."""
+    widest = int((reach / found).argmax())
+    slope = 2 * gain * found**2 * (reach[widest] / found[widest]) ** 2
+    error = slope.sum() / 2
+    slope[widest] -= 2 * error
+    for row in rows:
+        folded = row.largest * found[row.channels]
+        outputs, largest = np.arange(len(folded)), folded.argmax(1)
+        scales = row.counts * folded[outputs, largest] ** 2
+        seen = (row.power / found**2)[row.channels]
+        of_outputs = scales * seen.sum(1)
+        error += of_outputs.sum()
+        channels = np.broadcast_to(row.channels, folded.shape)
+        np.add.at(slope, channels[outputs, largest], 2 * of_outputs)
+        if len(row.channels) == 1:
+            slope -= 2 * scales.sum() * seen[0]
+        else:
+            np.subtract.at(slope, channels, 2 * scales[:, None] * seen)
+    return float(error), slope
 
 
 def candidate_factors(
@@ -94,8 +112,8 @@ def largest_weights(readings: Sequence[Reading], power: NDArray[np.float64]) -> 
     """(C,) the largest magnitude that reads each channel, kept away from zero."""
     found = np.zeros(len(power))
     for reading in readings:
-        row = rows_of(reading, power)
-        np.maximum.at(found, np.broadcast_to(row.channels.numpy(), row.largest.shape), row.largest.numpy())
+        row = row_of(reading, power)
+        np.maximum.at(found, np.broadcast_to(row.channels, row.largest.shape), row.largest)
     return np.maximum(found, SMALLEST_SHARE * max(found.max(), 1e-30))
 
 
