@@ -1,10 +1,20 @@
 """Layer constants -> the arrays a direct kernel reads: channels padded and permuted, weights in register-tile order."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.workload import Constants, Convolution
+
+ChannelOrder = Callable[[int, int], NDArray[np.int64]]
+"""(packed output channels, how many of them are written together) -> which of them each accumulator lane holds."""
+
+
+def in_order(channels: int, block: int) -> NDArray[np.int64]:
+    """The channel order of kernels that write lanes as they are."""
+    return np.arange(channels)
 
 
 def channel_order(workload: Convolution, unit: DotUnit) -> NDArray[np.int64]:

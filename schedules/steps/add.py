@@ -2,15 +2,15 @@
 
 import numpy as np
 from tvm.ir import Expr
-from tvm.tirx import Buffer, PrimFunc
+from tvm.tirx import Buffer
 
-from schedules.steps.elementwise import elementwise
+from schedules.steps.elementwise import Elements
 from schedules.steps.lanes import Lanes
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Add
 
 
-def build_add(step: Add, maps: Maps) -> tuple[PrimFunc, list]:
+def add_elements(step: Add, maps: Maps) -> Elements:
     """Constants: the ratios, (2,) float32."""
     constants = [np.array([step.ratio_a, step.ratio_b], np.float32)]
 
@@ -18,4 +18,4 @@ def build_add(step: Add, maps: Maps) -> tuple[PrimFunc, list]:
         a, b = (lanes.rescale(value, lanes.spread(constants[0][number])) for number, value in enumerate(values))
         return lanes.clip_stream(a + b)
 
-    return elementwise(step, maps, constants, element), constants
+    return Elements(constants, element)

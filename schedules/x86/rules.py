@@ -8,13 +8,13 @@ from schedules.x86.amx import amx_rule
 from schedules.x86.picture_convolution import picture_rule
 from schedules.x86.units import AVX2, SSE, VNNI
 from schedules.x86.winograd4 import winograd4_rule
-from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, VNNI_WINOGRAD
+from schedules.x86.winograd_units import AVX2_WINOGRAD, SSE_WINOGRAD, vnni_winograd_rule
 
 AMX_RULES: list[tuple[str, Rule]] = [
     ("direct.amx", amx_rule), ("picture.vnni", picture_rule), ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
 ]  # fmt: skip
 VNNI_RULES: list[tuple[str, Rule]] = [
-    ("picture.vnni", picture_rule), ("winograd.vnni", winograd_rule(VNNI_WINOGRAD)), ("winograd4.vnni", winograd4_rule),
+    ("picture.vnni", picture_rule), ("winograd.vnni", vnni_winograd_rule), ("winograd4.vnni", winograd4_rule),
     ("direct.vnni", direct_rule(VNNI)), (GENERIC, GenericRule(VNNI)),
 ]  # fmt: skip
 AVX2_RULES: list[tuple[str, Rule]] = [

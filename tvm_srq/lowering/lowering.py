@@ -17,6 +17,7 @@ from tvm_srq.lowering.chains import Chain, picture_map
 from tvm_srq.lowering.codes import Form, Place, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.fusion import Fusion
+from tvm_srq.lowering.grouping import group_elementwise
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
 from tvm_srq.lowering.output import find_output
 from tvm_srq.operators import OPERATORS
@@ -67,7 +68,8 @@ class Lowering:
                 OPERATORS[node.operator].lower(node, self)
         if OUTPUT not in self.tensors:
             self.finish_picture()
-        return IntegerGraph(self.tensors, self.made_maps(), tuple(self.calls), self.graph.smallest)
+        maps, calls = self.made_maps(), group_elementwise(self.calls, self.tensors)
+        return IntegerGraph(self.tensors, maps, tuple(calls), self.graph.smallest)
 
     def is_computed(self, node: Node) -> bool:
         """Whether a node's stream is made: concatenated and repeated codes are made of the parts' codes."""
@@ -263,6 +265,8 @@ class Lowering:
         to_pixels = reduce(Affine.then, self.to_pixels(graph.picture.channels), output.map)
         multiplier = to_pixels.multiplier * step
         offset = np.rint(to_pixels.offset / np.where(multiplier == 0, 1.0, multiplier))
-        made = steps.ToPicture(multiplier.astype(np.float32), offset.astype(np.int32), output.shuffle, gain, factor)
+        made = steps.ToPicture(
+            multiplier.astype(np.float32), offset.astype(np.int32), output.shuffle, gain, factor, output.cropped
+        )
         self.tensors[OUTPUT] = IntegerTensor("picture", graph.picture.channels, graph.extents[graph.output])
         self.calls.append(IntegerCall(graph.output, made, tuple(inputs), (OUTPUT,)))

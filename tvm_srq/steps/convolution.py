@@ -66,7 +66,7 @@ class Convolution(Step):
     def run(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> Tensor:
         raise NotImplementedError("a convolution may have several outputs: run_all")
 
-    def run_all(self, inputs: list[Tensor]) -> list[Tensor]:
+    def run_all(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> list[Tensor]:
         """The outputs there are: stream, codes (decoded), picture; (C, H, W) int32 each."""
         parts, skip = (inputs[:-1], inputs[-1]) if self.adds_skip else (inputs, None)
         total = self.accumulators(torch.cat(parts) if len(parts) > 1 else parts[0]).float()
