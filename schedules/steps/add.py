@@ -15,7 +15,10 @@ def add_elements(step: Add, maps: Maps) -> Elements:
     constants = [np.array([step.ratio_a, step.ratio_b], np.float32)]
 
     def element(lanes: Lanes, values: list[Expr], constants: list[Buffer], channel: Expr) -> Expr:
-        a, b = (lanes.rescale(value, lanes.spread(constants[0][number])) for number, value in enumerate(values))
+        a, b = (
+            value if ratio == 1 else lanes.rescale(value, lanes.spread(constants[0][number]))
+            for number, (value, ratio) in enumerate(zip(values, (step.ratio_a, step.ratio_b), strict=True))
+        )
         return lanes.clip_stream(a + b)
 
     return Elements(constants, element)

@@ -6,10 +6,12 @@ from tvm.ir import Expr
 from tvm.tirx import Buffer
 
 from schedules.steps.elementwise import Elements
-from schedules.steps.lanes import Lanes
+from schedules.steps.lanes import STREAM_RANGE, Lanes
 from schedules.steps.levels import look_up, pack_levels
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Encode
+
+MAX_RATIO = 2**15  # stream values times less stay within int32
 
 
 def encode_elements(step: Encode, maps: Maps) -> Elements:
@@ -26,9 +28,11 @@ def encode_elements(step: Encode, maps: Maps) -> Elements:
         stored = [ends, pack_levels(layout, maps.device, layout.store(step.levels, shift))]
     constants = [maps.by_channel(step.ratio), layout.store(outside, shift), *map(as_int32, stored[:1]), stored[1]]
 
+    within = bool((np.abs(step.ratio) < MAX_RATIO).all())  # the clip to the index's own range is enough
+
     def element(lanes: Lanes, values: list[Expr], constants: list[Buffer], channel: Expr) -> Expr:
         ratio, _, ends, last = constants
-        index = lanes.rescale(values[0], ratio[lanes.channels(channel)])
+        index = lanes.rescale(values[0], ratio[lanes.channels(channel)], None if within else STREAM_RANGE)
         if step.uniform:
             return lanes.clamp(index + last[lanes.channels(channel)], ends[0], ends[1])
         return look_up(lanes, layout, last, lanes.clamp(index, ends[0], ends[1]) - lanes.spread(ends[0]))

@@ -182,7 +182,8 @@ def vector_lanes(maps: Maps) -> Lanes:
     """Lanes for all written channels of a pixel: 16, or as many as divide them; one by one on CUDA."""
     if maps.device == "cuda":
         return Lanes(1, maps.device)
-    return Lanes(next(count for count in (16, 8, 4, 2, 1) if maps.padded % count == 0), maps.device)
+    count = next(count for count in (16, 8, 4, 2, 1) if maps.padded % count == 0)
+    return Lanes(count, maps.device, avx512=maps.layout.storage == "uint8")
 
 
 def zero_channels(place: Place, begin: int) -> None:
