@@ -67,9 +67,7 @@ def is_wide(stored: StoredMap, layout: Layout) -> bool:
     return stored.stored != layout.padded(stored.channels)
 
 
-def input_channels(
-    step: Convolution, constants: Constants, sources: Sequence[StoredMap], layout: Layout
-) -> dict[str, int]:
+def input_channels(step: Convolution, constants: Constants, sources: Sequence[StoredMap], layout: Layout) -> dict[str, int]:
     if not len(sources) or sources[0].kind != "codes":
         return {}
     span = int(constants.in_order.max()) + 1 if len(constants.in_order) else 0

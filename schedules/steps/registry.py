@@ -29,10 +29,10 @@ from tvm_srq.steps import Encode, Fused, Step
 # (step, maps) -> PrimFunc and its constants
 BUILDERS: dict[str, Callable[[Any, Maps], tuple[Any, list]]] = {
     **{name: builder_of(elements) for name, elements in ELEMENTS.items()}, "fused": build_fused,
-    "average_pool": build_average_pool, "concat": build_concat, "crop": build_crop, 
+    "average_pool": build_average_pool, "concat": build_concat, "crop": build_crop,
     "float": build_float_program,
     "global_average": build_global_average, "global_deviation": build_global_deviation, "group_norm": build_group_norm,
-    "layer_norm": build_layer_norm, "max_pool": build_max_pool, 
+    "layer_norm": build_layer_norm, "max_pool": build_max_pool,
     "nearest": build_nearest, "pad": build_pad, "pad_to_multiple": build_pad, "picture_stream": build_picture_stream,
     "pixel_shuffle": build_pixel_shuffle, "pixel_unshuffle": build_pixel_unshuffle, "resize": build_resize,
     "roll": build_roll, "select": build_select, "subsample": build_subsample,

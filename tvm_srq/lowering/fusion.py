@@ -60,7 +60,8 @@ class Fusion:
 
     def is_left_to_output(self, node: Node) -> bool:
         """Whether the step that makes the picture does a pixel shuffle, because it adds the picture behind it or crops."""
-        return (self.output.added is not None or self.output.cropped) and node.operator == "pixel_shuffle" and node.inputs[0] == self.output.value
+        left = self.output.added is not None or self.output.cropped
+        return left and node.operator == "pixel_shuffle" and node.inputs[0] == self.output.value
 
     @cache  # noqa: B019 - lives as long as the lowering
     def stream_needed(self, name: str) -> bool:

@@ -23,8 +23,8 @@ def none(dtype: type) -> NDArray:
 class Convolution(Step):
     """accumulator = start + sum of weight * m; v = rint(clip(float32(accumulator) * (positive or negative[o]))).
 
-    Inputs: the codes' parts, side by side along the channels (the first I of them are read), or the picture; then, if ``adds_skip``, a stream. Outputs, those
-    there are, in this order: the stream, the codes, the picture.
+    Inputs: the codes' parts, side by side along the channels, of which the first I are read, or the picture; then, if
+    ``adds_skip``, a stream. Outputs, those there are, in this order: the stream, the codes, the picture.
 
     Attributes:
         weight: (O, I / groups, k, k) int8. start: (O,) int32. positive, negative: (O,) float32.
