@@ -30,6 +30,12 @@ def pairs_order(channels: int, block: int) -> NDArray[np.int64]:
     return (np.arange(0, channels, block)[:, None] + permutation).reshape(-1)
 
 
+def serves_pairs(workload: Convolution, vectors: int) -> bool:
+    """Whether blocks of so many vectors can be written so: they belong to one pixel of the output, which is no picture."""
+    whole = VNNI.layout.padded(workload.features) // LANES % vectors == 0
+    return workload.packable and not workload.writes_picture and whole
+
+
 def unpackable(workload: Convolution) -> str | None:
     """Why these epilogues do not serve a workload, or None."""
     if not workload.packable:

@@ -76,6 +76,7 @@ EXAMPLES = [
     Select((2, 0, 1)),
     Subsample(0, 2),
     ToPicture([0.5], [100], 2, 70, 2),
+    Concat((0, 16), (4, 5), [1.0, 0.5]),
     Fused((Member(Add(), (0, 1)), Member(Lookup(np.arange(4096)), (2,))), (0, 16), (0, 1), 8),
 ]
 

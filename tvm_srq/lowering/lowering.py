@@ -20,6 +20,7 @@ from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, pictu
 from tvm_srq.lowering.fusion import Fusion
 from tvm_srq.lowering.grouping import group_elementwise
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
+from tvm_srq.lowering.joining import join_parts
 from tvm_srq.lowering.output import find_output
 from tvm_srq.operators import OPERATORS
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
@@ -70,7 +71,7 @@ class Lowering:
                 OPERATORS[node.operator].lower(node, self)
         if OUTPUT not in self.tensors:
             self.finish_picture()
-        maps, calls = self.made_maps(), group_elementwise(self.calls, self.tensors)
+        maps, calls = self.made_maps(), join_parts(group_elementwise(self.calls, self.tensors), self.tensors)
         return IntegerGraph(self.tensors, maps, tuple(calls), self.graph.smallest)
 
     def is_computed(self, node: Node) -> bool:

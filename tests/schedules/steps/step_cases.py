@@ -173,6 +173,9 @@ CASES = {
     "crop": Case(Crop(1, 2), ONE, stream(20), grid=4, extent=lambda h, w: (h - 3, w - 2)),
     "subsample": Case(Subsample(1, 2), ONE, stream(20), grid=2),
     "roll": Case(Roll(-3, 2), ONE, stream(20)),
+    "concat-scaled": Case(
+        Concat((16, 0, 3), (16, 20, 5), [0.3, 1.0, 1.7]), (stream(36), stream(20), stream(9)), stream(41)
+    ),
     "fused-gate": Case(gate(), (stream(20), stream(20), stream(20)), stream(20), (-128, 127), more=(("codes", 20),)),
     "fused-part": Case(part_encoded(), (stream(36), ("pixel", 20)), ("codes", 20), (-32, 31), more=(("codes", 20),)),
     "to-picture": Case(ToPicture(numbers(3, 0.1), [9000, 1000, -500]), (stream(3),), ("picture", 3)),
