@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from tvm_srq.lowering.integer_graph import IntegerCall, IntegerTensor
-from tvm_srq.steps import Encode, Multiply, Select
+from tvm_srq.steps import Multiply, Select
 from tvm_srq.steps.fused import MEMBERS, Fused, Member
 
 BLOCK = 16  # channels: where a part of a stream may begin that is read as such
@@ -105,8 +105,9 @@ class Grouping:
             Member(call.step, tuple(places[name] if name in places else sources.index(self.source(name)) for name in call.inputs))
             for call in members
         )
-        read = {name for n, call in enumerate(self.calls) if n not in set(numbers) for name in call.inputs}
-        written = [i for i, call in enumerate(members) if call.outputs[0] in read or isinstance(call.step, Encode)]
+        outside = {name for n, call in enumerate(self.calls) if n not in set(numbers) for name in call.inputs}
+        kept = {name for call in members for name in call.inputs} - outside
+        written = [i for i, call in enumerate(members) if call.outputs[0] not in kept]
         made = Fused(steps, tuple(first for _, first in sources), tuple(written), self.tensors[members[0].outputs[0]].channels)
         return IntegerCall(
             members[0].layer, made, tuple(name for name, _ in sources), tuple(members[i].outputs[0] for i in written)
