@@ -37,7 +37,7 @@ def describe(
         weight_magnitude=rounded_up(int(np.abs(step.weight.astype(np.int16)).max()), (7, 14, 31, 127)),
         transformed_weight=transformed_class(step.weight, step.groups),
         packable=is_packable(constants, writes_codes and not uniform), zero_points=bool(step.zero_point.any()),
-        **input_channels(constants, sources, layout), **output_channels(codes, layout),
+        **input_channels(step, constants, sources, layout), **output_channels(codes, layout),
     )  # fmt: skip
     return workload, constants
 
@@ -45,6 +45,7 @@ def describe(
 def constants_of(step: Convolution, sources: Sequence[StoredMap], codes: StoredMap | None, layout: Layout) -> Constants:
     low, high = (0, 255) if step.reads_picture else (sources[0].low, sources[0].high)
     order = np.zeros(0, np.int64) if step.reads_picture else layout.concatenated([source.channels for source in sources])
+    order = order[: step.weight.shape[1] * step.groups]
     beside_each_other = np.array_equal(order, np.arange(len(order)))
     wide = codes is not None and is_wide(codes, layout)
     features = len(step.weight) // step.shuffle**2
@@ -66,11 +67,11 @@ def is_wide(stored: StoredMap, layout: Layout) -> bool:
     return stored.stored != layout.padded(stored.channels)
 
 
-def input_channels(constants: Constants, sources: Sequence[StoredMap], layout: Layout) -> dict[str, int]:
+def input_channels(step: Convolution, constants: Constants, sources: Sequence[StoredMap], layout: Layout) -> dict[str, int]:
     if not len(sources) or sources[0].kind != "codes":
         return {}
     span = int(constants.in_order.max()) + 1 if len(constants.in_order) else 0
-    read = layout.padded(span or sum(source.channels for source in sources))
+    read = layout.padded(span or step.weight.shape[1] * step.groups)
     return {"in_span": span, "in_total": 0 if read == sources[0].stored else sources[0].stored}
 
 

@@ -88,7 +88,7 @@ class Lowering:
         if isinstance(step, Convolution):
             self.convolution(value, step, sources, outputs)
         else:
-            self.step(value, step, sources, outputs[0])
+            self.step(value, step, sources, outputs)
 
     # convolutions
 
@@ -139,13 +139,13 @@ class Lowering:
 
     # other steps
 
-    def step(self, value: ir.Call, step: Step, sources: list[StoredMap], output: StoredMap) -> None:
-        made = step_kernel(step, tuple(sources), output, self.layout, self.device)
+    def step(self, value: ir.Call, step: Step, sources: list[StoredMap], outputs: list[StoredMap]) -> None:
+        made = step_kernel(step, tuple(sources), outputs[0], self.layout, self.device, tuple(outputs[1:]))
         row = {"layer": str(value.attrs["layer"]), "kernel": made.name, "rejected": [], "workload": None}
         operands = [self.value(name) for name in attribute(value, "sources")]
         reads = {f"source{number}": 0 for number in range(len(operands))}
         operands += [constant(numbers) for numbers in made.constants]
-        self.emit(value, row, made.function, operands, {}, [output], reads, whole=step.rows.whole)
+        self.emit(value, row, made.function, operands, {}, outputs, reads, whole=step.rows.whole)
 
     # calls
 

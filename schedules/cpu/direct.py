@@ -1,30 +1,58 @@
 """Direct convolution: a register tile of pixels x channel vectors, all taps and input channels summed in registers."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 from tvm.ir import Expr
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
 from schedules.cpu.halo import fill_halo_columns
-from schedules.cpu.packing import channel_order, pack, stored_channels
+from schedules.cpu.packing import ChannelOrder, EpilogueConstants, channel_order, pack, stored_channels
 from schedules.cpu.parameters import Parameters, declare_parameters
-from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, multiply_steps
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, WriteVectors, multiply_steps
 from schedules.workload import Convolution, Kernel
 
 
-def direct_rule(unit: DotUnit):  # noqa: ANN201 - a registry Rule
-    """The rule of this kernel for one vector unit."""
+@dataclass(frozen=True)
+class DirectEpilogue:
+    """Another way to write a register tile's results than the unit's own.
+
+    Attributes:
+        write: writes one pixel's vectors.
+        order: of the channels in them.
+        constants: bounds, levels and padding.
+        levels_dtype: of the table among them.
+        serves: (workload, vectors of a register tile) -> whether it can be used.
+    """
+
+    write: WriteVectors
+    order: ChannelOrder
+    constants: EpilogueConstants
+    levels_dtype: str
+    serves: Callable[[Convolution, int], bool]
+
+
+def direct_rule(unit: DotUnit, packed: DirectEpilogue | None = None):  # noqa: ANN201 - a registry Rule
+    """The rule of this kernel for one vector unit; ``packed`` is preferred where it serves."""
 
     def rule(workload: Convolution) -> Kernel | str:
         if workload.groups != 1:
             return "grouped convolution"
-        function = direct_convolution(workload, unit)
-        return Kernel(f"direct.{unit.name}", function, lambda constants: pack(workload, unit, constants))
+        vectors = unit.tile(len(channel_order(workload, unit)) // unit.lanes)[1]
+        if packed is None or not packed.serves(workload, vectors):
+            function = direct_convolution(workload, unit)
+            return Kernel(f"direct.{unit.name}", function, lambda constants: pack(workload, unit, constants))
+        function = direct_convolution(workload, replace(unit, write=packed.write), packed.levels_dtype)
+        return Kernel(
+            f"direct.{unit.name}", function, lambda c: pack(workload, unit, c, packed.order, packed.constants)
+        )
 
     return rule
 
 
-def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - tirx.PrimFunc
+def direct_convolution(workload: Convolution, unit: DotUnit, levels_dtype: str = ""):  # noqa: ANN201 - tirx.PrimFunc
     """Build the PrimFunc: rows in parallel; in a row, blocks of channels, then tiles of pixels, then single pixels."""
     outputs = len(channel_order(workload, unit))
     pixels, vectors = unit.tile(outputs // unit.lanes)
@@ -34,7 +62,7 @@ def direct_convolution(workload: Convolution, unit: DotUnit):  # noqa: ANN201 - 
         height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
         blocks, steps = outputs // (unit.lanes * vectors), stored_channels(workload, unit) // unit.group
         weight = (blocks, workload.kernel**2, steps, vectors, unit.lanes * unit.group)
-        levels = (TABLE_ENTRIES, "int32" if unit.lookup else unit.layout.storage)
+        levels = (TABLE_ENTRIES, levels_dtype or ("int32" if unit.lookup else unit.layout.storage))
         buffers = declare_parameters(workload, unit, (rows, columns), outputs, weight, (outputs,), levels)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with T.parallel(0, height) as row:

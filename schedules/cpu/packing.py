@@ -1,10 +1,21 @@
 """Layer constants -> the arrays a direct kernel reads: channels padded and permuted, weights in register-tile order."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.workload import Constants, Convolution
+
+ChannelOrder = Callable[[int, int], NDArray[np.int64]]
+"""(packed output channels, how many of them are written together) -> which of them each accumulator lane holds."""
+EpilogueConstants = Callable[[Convolution, DotUnit, Constants], list[NDArray]]
+
+
+def in_order(channels: int, block: int) -> NDArray[np.int64]:
+    """The channel order of kernels that write lanes as they are."""
+    return np.arange(channels)
 
 
 def channel_order(workload: Convolution, unit: DotUnit) -> NDArray[np.int64]:
@@ -27,10 +38,20 @@ def stored_channels(workload: Convolution, unit: DotUnit) -> int:
     return workload.read_channels(unit.layout)
 
 
-def pack(workload: Convolution, unit: DotUnit, constants: Constants) -> list[NDArray]:
-    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
-    weight = dense_weights(workload, unit, constants)
-    return [tile_weights(weight, unit), *pack_rest(workload, unit, constants, weight)]
+def pack(
+    workload: Convolution, unit: DotUnit, constants: Constants, order: ChannelOrder = in_order,
+    epilogue: EpilogueConstants | None = None,
+) -> list[NDArray]:  # fmt: skip
+    """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``.
+
+    Args:
+        order: of the output channels of a register tile. epilogue: bounds, levels and padding for what writes them.
+    """
+    logical = channel_order(workload, unit)
+    lanes = logical[order(len(logical), unit.tile(len(logical) // unit.lanes)[1] * unit.lanes)]
+    weight = stored_weights(workload, lanes, stored_channels(workload, unit), constants)
+    rest = pack_rest(workload, unit, constants, weight, lanes)
+    return [tile_weights(weight, unit), *rest, *(epilogue or direct_constants)(workload, unit, constants)]
 
 
 def dense_weights(workload: Convolution, unit: DotUnit, constants: Constants) -> NDArray[np.int64]:
@@ -55,9 +76,10 @@ def stored_weights(
     return weight
 
 
-def pack_rest(workload: Convolution, unit: DotUnit, constants: Constants, weight: NDArray[np.int64]) -> list[NDArray]:
-    """Everything but the weights, whose dense form corrects ``start`` for the storage of the input."""
-    order = channel_order(workload, unit)
+def pack_rest(
+    workload: Convolution, unit: DotUnit, constants: Constants, weight: NDArray[np.int64], order: NDArray[np.int64]
+) -> list[NDArray]:
+    """start, positive, negative, ratio; the weights' dense form corrects ``start`` for the storage of the input."""
     real = order >= 0
     shift = unit.layout.shift(constants.in_low, constants.in_high)
     start = np.zeros(len(order), np.int64)
@@ -67,7 +89,7 @@ def pack_rest(workload: Convolution, unit: DotUnit, constants: Constants, weight
     positive, negative = (spread(values, order) for values in (constants.positive, constants.negative))
     return [
         start.astype(np.int32), positive, negative,
-        stored_ratio(workload, unit, constants.ratio), *direct_constants(workload, unit, constants),
+        stored_ratio(workload, unit, constants.ratio),
     ]  # fmt: skip
 
 

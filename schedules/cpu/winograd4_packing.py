@@ -13,14 +13,15 @@ def pack_winograd4(workload: Convolution, winograd: Winograd4Unit, constants: Co
     """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.parameters.Parameters``."""
     unit = winograd.unit
     order = channel_order(workload, unit)
-    permutation = winograd.order(len(order))
+    shape = winograd.shape(workload)
+    permutation = winograd.order(len(order), shape.vectors * shape.lanes)
     order, weight = order[permutation], dense_weights(workload, unit, constants)[permutation]
     # the input transform takes the bias off stored codes, so only the shift is left to make up for
     shift = unit.layout.shift(constants.in_low, constants.in_high)
     start = np.where(order >= 0, constants.start[order].astype(np.int64), 0) + shift * weight.sum((1, 2, 3))
     positive, negative = (spread(values, order) for values in (constants.positive, constants.negative))
     return [
-        tile_weights(weight, winograd.shape(workload), winograd.interleaved), start.astype(np.int32), positive, negative,
+        tile_weights(weight, shape, winograd.interleaved), start.astype(np.int32), positive, negative,
         stored_ratio(workload, unit, constants.ratio), *winograd.epilogue_constants(workload, unit, constants),
     ]  # fmt: skip
 

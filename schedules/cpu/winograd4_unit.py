@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import NDArray
 from tvm.ir import Expr
 from tvm.tirx import Buffer
 
 from schedules.cpu.epilogue import write_each
-from schedules.cpu.packing import channel_order, direct_constants, stored_channels
+from schedules.cpu.packing import ChannelOrder, channel_order, direct_constants, in_order, stored_channels
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
@@ -43,7 +42,7 @@ class Winograd4Unit:
         interleaved: pairs of input channels lie lane by lane in the weights; else one channel's lanes behind the other's.
         vectors: workload -> vectors of output channels of a block; they divide the channels of an output pixel.
         write: writes one pixel's vectors of one block.
-        order: packed output channels -> permutation of them that ``write`` expects in the accumulators.
+        order: (packed output channels, those of a block) -> permutation of them that ``write`` expects in the accumulators.
         epilogue_constants: (workload, unit, constants) -> bounds, levels and padding for ``write``.
         levels_dtype: of the table among them.
         prefetch: whether fetching cache lines ahead pays.
@@ -57,7 +56,7 @@ class Winograd4Unit:
     interleaved: bool
     vectors: Callable[[Convolution], int]
     write: WriteVectors = write_each
-    order: Callable[[int], NDArray[np.int64]] = np.arange
+    order: ChannelOrder = in_order
     epilogue_constants: Callable[[Convolution, DotUnit, Constants], list[NDArray]] = direct_constants
     levels_dtype: str = "int8"
     prefetch: bool = False

@@ -20,7 +20,7 @@ def pack_winograd(workload: Convolution, winograd: WinogradUnit, constants: Cons
     """weight, start, positive, negative, ratio, bounds, levels, padding: see ``schedules.cpu.winograd``."""
     unit = winograd.unit
     order = channel_order(workload, unit)
-    order = order[winograd.order(len(order))]
+    order = order[winograd.order(len(order), winograd.block(workload)[0])]
     real = order >= 0
     weight = stored_weights(workload, order, stored_channels(workload, unit), constants)
     start = np.where(real, constants.start[order].astype(np.int64), 0)

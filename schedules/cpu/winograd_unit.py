@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import NDArray
 
 from schedules.cpu.epilogue import write_each
-from schedules.cpu.packing import direct_constants
+from schedules.cpu.packing import ChannelOrder, direct_constants, in_order
 from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
 
@@ -27,7 +26,7 @@ class WinogradUnit:
         prefetch: whether fetching cache lines ahead pays.
         write: writes one pixel's vectors of one block.
         written: at most so many vectors of a pixel are handed to ``write`` at once; None: a block's.
-        order: packed output channels -> permutation of them that ``write`` expects in the accumulators.
+        order: (packed output channels, those of a block) -> permutation of them that ``write`` expects in the accumulators.
         epilogue_constants: (workload, unit, constants) -> bounds, levels and padding for ``write``.
         levels_dtype: of the table among them.
         refuses: a workload -> one clause why ``write`` does not serve it, or None.
@@ -43,7 +42,7 @@ class WinogradUnit:
     prefetch: bool = False
     write: WriteVectors = write_each
     written: int | None = None
-    order: Callable[[int], NDArray[np.int64]] = np.arange
+    order: ChannelOrder = in_order
     epilogue_constants: Callable[[Convolution, DotUnit, Constants], list[NDArray]] = direct_constants
     levels_dtype: str = "int8"
     refuses: Callable[[Convolution], "str | None"] = lambda workload: None

@@ -13,7 +13,7 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
 from schedules.cpu.epilogue import write_results
-from schedules.cpu.packing import channel_order, dense_weights, pack_rest
+from schedules.cpu.packing import channel_order, dense_weights, direct_constants, pack_rest
 from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.cpu.window import input_window
@@ -116,7 +116,8 @@ def pack_strip(workload: Convolution, unit: DotUnit, constants: Constants) -> li
         assert np.count_nonzero(part) == np.count_nonzero(dense[vector * unit.lanes : (vector + 1) * unit.lanes])
         tiled = part.reshape(unit.lanes, window.steps, unit.group, kernel * kernel).transpose(3, 1, 0, 2)
         weight[vector, :, :, 0] = tiled.reshape(kernel * kernel, window.steps, -1)
-    return [weight, *pack_rest(workload, unit, constants, dense)]
+    rest = pack_rest(workload, unit, constants, dense, channel_order(workload, unit))
+    return [weight, *rest, *direct_constants(workload, unit, constants)]
 
 
 def fingerprint(workload: Convolution, unit: DotUnit, columns: int) -> str:

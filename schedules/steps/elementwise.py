@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from numpy.typing import NDArray
 from tvm.ir import Expr
@@ -33,6 +34,33 @@ class Reading:
     position: Position = field(default=lambda place: (place.row, place.column))
     one_channel: tuple[int, ...] = ()
     inside: Callable[[Place], Expr] | None = None
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The arithmetic of one element, and its numbers.
+
+    Attributes:
+        constants: of the kernel.
+        element: the arithmetic; it is given the constants' buffers.
+        reading: how an element finds its inputs.
+        padding: number of the constant that holds the stored codes of a real zero, where codes are made.
+    """
+
+    constants: list[NDArray]
+    element: Element
+    reading: Reading = field(default_factory=Reading)
+    padding: int | None = None
+
+
+def builder_of(elements_of: Callable[[Any, Maps], Elements]) -> Callable[[Any, Maps], tuple[PrimFunc, list]]:
+    """(step, maps) -> PrimFunc and constants of a step by itself, whose elements these are."""
+
+    def build_step(step: Step, maps: Maps) -> tuple[PrimFunc, list]:
+        made = elements_of(step, maps)
+        return elementwise(step, maps, made.constants, made.element, made.reading, made.padding), made.constants
+
+    return build_step
 
 
 def elementwise(

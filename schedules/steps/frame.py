@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from tvm_srq.steps import Step
 
 CUDA_COLUMNS, CUDA_ROWS = 64, 4  # threads of a block: along a row's pixels and channels, and rows
 CUDA_CHANNELS = 8  # of a thread where channels are computed alike
+Paddings = int | dict[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Place:
         channel: the thread's first channel on CUDA; None on CPUs, where a pixel has all channels.
         extents: rows and columns of every source, without halo.
         prepared: what the step has computed for the whole row.
+        more: buffers of further outputs.
     """
 
     maps: Maps
@@ -42,6 +44,7 @@ class Place:
     column: Expr
     channel: Expr | None
     prepared: Any = None
+    more: tuple[Buffer, ...] = ()
 
     def load(self, number: int, row: Expr, column: Expr, channel: Expr | int) -> Expr:
         """Channels (a scalar or a vector of them) of a source's pixel."""
@@ -49,11 +52,11 @@ class Place:
         at = [row + source.halo, column + source.halo, shifted(channel, source.offset)]
         return self.sources[number][at[0], at[1], at[2]]
 
-    def store(self, value: Expr, channel: Expr | int) -> None:
-        """Channels of the output's pixel."""
-        output = self.maps.output
+    def store(self, value: Expr, channel: Expr | int, number: int = 0) -> None:
+        """Channels of the pixel of an output."""
+        output, buffer = self.maps.outputs[number], (self.output, *self.more)[number]
         at = [self.row + output.halo, self.column + output.halo, shifted(channel, output.offset)]
-        T.buffer_store(self.output, value, at)
+        T.buffer_store(buffer, value, at)
 
 
 def shifted(channel: Expr | int, offset: int) -> Expr | int:
@@ -64,8 +67,8 @@ def shifted(channel: Expr | int, offset: int) -> Expr | int:
 
 
 def build(
-    step: Step, maps: Maps, constants: list[NDArray], body: Callable[[Place], None], group: int = 1, padding: int | None = None,
-    block: int = 1, prepare: Callable[[Place], Any] = lambda row: None,
+    step: Step, maps: Maps, constants: list[NDArray], body: Callable[[Place], None], group: int = 1, padding: Paddings = None,
+    block: int = 1, prepare: Callable[[Place], Any] = lambda row: None, rest: Callable[[Place], None] | None = None,
 ) -> PrimFunc:  # fmt: skip
     """The PrimFunc of a step that computes the output pixel by pixel.
 
@@ -73,31 +76,42 @@ def build(
         body: writes one pixel of a place, all its channels or, on CUDA, ``group`` of them.
         group: channels of a CUDA thread.
         block: on CPUs, the body writes the ``block**2`` output pixels from (row, column) * block on.
+        rest: writes what a last block has on the output of its first columns. Without it rows and columns are whole blocks;
+            with it the body writes no rows beyond the output.
         prepare: (a row's first place) -> what all its places have as ``prepared``.
-        padding: number of the constant that holds the (padded,) stored codes of a real zero, where the output has a halo.
+        padding: number of the constant that holds the (padded,) stored codes of a real zero, where the output has a halo; of
+            several outputs, by their numbers.
     """
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         sources, extents = declare_sources(step, maps)
         parameters = [T.arg(f"constant{i}", T.buffer(a.shape, str(a.dtype))) for i, a in enumerate(constants)]
         rows, columns = output_extent(step, extents)
-        halo = 2 * maps.output.halo
-        output = T.arg("output", feature_map((rows + halo, columns + halo, maps.output.stored), maps.output.dtype))
+        output, *more = [
+            T.arg(f"output{number or ''}", feature_map((rows + 2 * m.halo, columns + 2 * m.halo, m.stored), m.dtype))
+            for number, m in enumerate(maps.outputs)
+        ]
+        paddings = padding if isinstance(padding, dict) else {} if padding is None else {0: padding}
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
 
         def at(row: Expr, column: Expr, channel: Expr | None, prepared: Any = None) -> Place:
-            return Place(maps, sources, parameters, output, extents, row, column, channel, prepared)
+            return Place(maps, sources, parameters, output, extents, row, column, channel, prepared, tuple(more))
 
         if maps.device == "cuda":
             with cuda_thread(rows, columns, maps.padded // group) as (row, column, number):
                 body(at(row, column, number * group, prepare(at(row, column, number * group))))
         else:
-            with T.parallel(0, rows if block == 1 else rows // block) as row:
+            down = rows if block == 1 else rows // block if rest is None else (rows + block - 1) // block
+            with T.parallel(0, down) as row:
                 prepared = prepare(at(row, T.int64(0), None))
                 with T.serial(0, columns if block == 1 else columns // block) as column:
                     body(at(row, column, None, prepared))
-                if halo and padding is not None:
-                    fill_halo_columns(maps, parameters[padding], output, row, columns)
+                if rest is not None:
+                    rest(at(row, columns // block, None, prepared))
+                for number, constant in paddings.items():
+                    if maps.outputs[number].halo:
+                        written = replace(maps, output=maps.outputs[number])
+                        fill_halo_columns(written, parameters[constant], (output, *more)[number], row, columns)
     return builder.get()
 
 
@@ -168,7 +182,8 @@ def vector_lanes(maps: Maps) -> Lanes:
     """Lanes for all written channels of a pixel: 16, or as many as divide them; one by one on CUDA."""
     if maps.device == "cuda":
         return Lanes(1, maps.device)
-    return Lanes(next(count for count in (16, 8, 4, 2, 1) if maps.padded % count == 0), maps.device)
+    count = next(count for count in (16, 8, 4, 2, 1) if maps.padded % count == 0)
+    return Lanes(count, maps.device, avx512=maps.layout.storage == "uint8")
 
 
 def zero_channels(place: Place, begin: int) -> None:

@@ -6,15 +6,23 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
+from schedules.x86.units import vnni_round
+
+AVX512_LANES = 16
 STREAM_RANGE = (-32768, 32767)
 
 
 @dataclass(frozen=True)
 class Lanes:
-    """``count`` channels at once."""
+    """``count`` channels at once.
+
+    Attributes:
+        avx512: the processor has AVX-512.
+    """
 
     count: int
     device: str
+    avx512: bool = False
 
     def dtype(self, base: str) -> str:
         return base if self.count == 1 else f"{base}x{self.count}"
@@ -45,11 +53,15 @@ class Lanes:
         """float32 in int32's range -> int32, half to even."""
         if self.device == "cuda":
             return T.call_pure_extern("int32", "__float2int_rn", value)
+        if self.avx512 and self.count == AVX512_LANES:
+            return vnni_round(value)
         return self.cast(T.nearbyint(value), "int32")
 
-    def rescale(self, value: Expr, ratio: Expr, ends: tuple[int, int] = STREAM_RANGE) -> Expr:
-        """rint(clip(float32(value) * ratio)) of int32 lanes by float32 lanes, as int32."""
+    def rescale(self, value: Expr, ratio: Expr, ends: tuple[int, int] | None = STREAM_RANGE) -> Expr:
+        """rint(clip(float32(value) * ratio)) of int32 lanes by float32 lanes, as int32; no clip where nothing leaves int32."""
         scaled = self.cast(value, "float32") * ratio
+        if ends is None:
+            return T.bind(self.round(scaled))
         return T.bind(self.round(self.clamp(scaled, *(T.float32(end) for end in ends))))
 
     def spill(self, value: Expr) -> Buffer:

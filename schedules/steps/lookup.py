@@ -2,16 +2,16 @@
 
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, PrimFunc
+from tvm.tirx import Buffer
 
-from schedules.steps.elementwise import elementwise
+from schedules.steps.elementwise import Elements
 from schedules.steps.lanes import Lanes
 from schedules.steps.levels import gather, pack_table
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Lookup
 
 
-def build_lookup(step: Lookup, maps: Maps) -> tuple[PrimFunc, list]:
+def lookup_elements(step: Lookup, maps: Maps) -> Elements:
     """Constants: the table, (4096,) int16, or int32 where 16 entries are loaded at a time."""
     half, constants = len(step.table) // 2, [pack_table(maps.layout, maps.device, step.table)]
 
@@ -20,4 +20,4 @@ def build_lookup(step: Lookup, maps: Maps) -> tuple[PrimFunc, list]:
         entry = T.bind(T.min(nearest, lanes.integer(half - 1)) + lanes.integer(half))
         return gather(lanes, maps.layout, constants[0], entry)
 
-    return elementwise(step, maps, constants, element), constants
+    return Elements(constants, element)

@@ -44,6 +44,7 @@ class Maps:
     """A step's maps and where they lie.
 
     Attributes:
+        more: further outputs, of as many channels, rows and columns.
         device: "cpu" or "cuda".
     """
 
@@ -51,6 +52,11 @@ class Maps:
     output: StoredMap
     layout: Layout
     device: str
+    more: tuple[StoredMap, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[StoredMap, ...]:
+        return self.output, *self.more
 
     @property
     def padded(self) -> int:
@@ -68,7 +74,7 @@ class StepKernel:
 
     Attributes:
         name: for reports, such as ``add.cpu``.
-        function: PrimFunc with symbolic rows and columns. Parameters in this order: the sources, the constants, the output.
+        function: PrimFunc with symbolic rows and columns. Parameters in this order: the sources, the constants, the output(s).
         constants: their values. Steps that differ in them alone have structurally equal functions.
     """
 

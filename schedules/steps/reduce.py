@@ -12,10 +12,12 @@ from tvm.tirx import Buffer, PrimFunc
 
 from schedules.steps.frame import declare_sources, feature_map, shifted, vector_lanes
 from schedules.steps.lanes import Lanes
+from schedules.steps.levels import has_avx512
 from schedules.steps.maps import Maps
 from tvm_srq.steps import GlobalAverage, GlobalDeviation
 
 CHANNELS, PIXELS = 16, 32  # threads of a CUDA block: channels beside each other, and pixels among which a row is divided
+LINE = 32  # channels of a cache line: summed at once, a line is read once
 SUM_RANGE = 15  # bits of a stream value's magnitude
 
 # None, or what is subtracted before squaring -> the sum of all pixels' values (squares), int64 lanes
@@ -51,7 +53,7 @@ def rounded_quotient(lanes: Lanes, total: Expr, count: Expr, shift: int) -> Expr
 
 def reduction(step: GlobalAverage | GlobalDeviation, maps: Maps, finish: Finish) -> PrimFunc:
     """The PrimFunc from a stream to one pixel."""
-    lanes = vector_lanes(maps)
+    lanes = Lanes(LINE, "cpu") if maps.padded % LINE == 0 and has_avx512(maps.layout, maps.device) else vector_lanes(maps)
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name("main")
         (source,), ((rows, columns),) = declare_sources(step, maps)
@@ -66,7 +68,11 @@ def reduction(step: GlobalAverage | GlobalDeviation, maps: Maps, finish: Finish)
         def term(row: Expr, column: Expr, channel: Expr, mean: Expr | None) -> Expr:
             at = shifted(lanes.channels(channel), maps.sources[0].offset)
             value = lanes.cast(source[row, column, at], "int64")
-            return value if mean is None else (value - mean) * (value - mean)
+            if mean is None:
+                return value
+            # differences fit int32: so their squares are products of int32, for which processors have instructions
+            difference = T.bind(lanes.cast(source[row, column, at], "int32") - lanes.cast(mean, "int32"))
+            return lanes.cast(difference, "int64") * lanes.cast(difference, "int64")
 
         if maps.device == "cuda":
             on_cuda(maps.padded, rows, columns, term, write)

@@ -3,16 +3,16 @@
 import numpy as np
 from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
-from tvm.tirx import Buffer, PrimFunc
+from tvm.tirx import Buffer
 
-from schedules.steps.elementwise import elementwise
+from schedules.steps.elementwise import Elements
 from schedules.steps.lanes import Lanes
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Scale
 from tvm_srq.steps.scale import MAX_PRODUCT
 
 
-def build_scale(step: Scale, maps: Maps) -> tuple[PrimFunc, list]:
+def scale_elements(step: Scale, maps: Maps) -> Elements:
     """Constants: positive, negative, (padded,) float32; offset, (padded,) int32; the range's ends, (2,) int32."""
     constants = [*map(maps.by_channel, (step.positive, step.negative, step.offset)), np.array([step.low, step.high], np.int32)]
 
@@ -23,4 +23,4 @@ def build_scale(step: Scale, maps: Maps) -> tuple[PrimFunc, list]:
         product = lanes.rescale(value, multiplier, (-MAX_PRODUCT, MAX_PRODUCT))
         return lanes.clamp(product + offset, ends[0], ends[1])
 
-    return elementwise(step, maps, constants, element), constants
+    return Elements(constants, element)

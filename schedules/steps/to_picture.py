@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -23,7 +24,8 @@ def build_to_picture(step: ToPicture, maps: Maps) -> tuple[PrimFunc, list]:
     constants = [np.repeat(step.multiplier, repeats), np.repeat(step.offset, repeats), np.array([step.gain], np.int32)]
     if maps.device == "cuda":
         return build(step, maps, constants, lambda place: write_value(step, place)), constants
-    return build(step, maps, constants, lambda place: write_block(step, place), block=step.shuffle), constants
+    rest = (lambda place: write_rest(step, place)) if step.cropped else None
+    return build(step, maps, constants, lambda place: write_block(step, place), block=step.shuffle, rest=rest), constants
 
 
 def write_value(step: ToPicture, place: Place) -> None:
@@ -36,6 +38,15 @@ def write_value(step: ToPicture, place: Place) -> None:
         pixel = place.load(1, row // step.picture_factor, column // step.picture_factor, colour)
         total = total + place.constants[2][0] * T.cast(pixel, "int32")
     place.store(T.cast(lanes.rescale(total, place.constants[0][channel], (0, 255)), "uint8"), colour)
+
+
+def write_rest(step: ToPicture, place: Place) -> None:
+    """What a last block has on the output of its first columns, value by value; ``place`` is the block's."""
+    factor, (rows, columns, colours) = step.shuffle, place.output.shape
+    first = T.bind(place.column * factor)
+    with T.serial(0, T.min(factor, rows - place.row * factor)) as y, T.serial(0, columns - first) as x:
+        for colour in range(int(colours)):
+            write_value(step, replace(place, row=place.row * factor + y, column=first + x, channel=T.int32(colour)))
 
 
 def write_block(step: ToPicture, place: Place) -> None:
@@ -73,7 +84,12 @@ def write_rows(step: ToPicture, place: Place, values: list[Expr]) -> None:
         for slot, (y, begin, run) in enumerate(group):
             # pixels beside each other are one run of bytes: here they are channels beyond the first one's
             at = [place.row * factor + y, column, T.ramp(begin, 1, len(run)) if len(run) > 1 else begin]
-            T.buffer_store(place.output, shuffled([together], [slot * WIDEST + lane for lane in range(len(run))]), at)
+            values = shuffled([together], [slot * WIDEST + lane for lane in range(len(run))])
+            if not step.cropped or y == 0:
+                T.buffer_store(place.output, values, at)
+                continue
+            with T.If(at[0] < place.output.shape[0]), T.Then():
+                T.buffer_store(place.output, values, at)
 
 
 def from_picture(step: ToPicture, place: Place) -> list[Expr]:

@@ -14,8 +14,8 @@ from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
 from schedules.x86.amx_tiles import LANES
-from schedules.x86.packed import packed_constants, packed_order, scale, to_integer, write_packed
-from schedules.x86.sixteen import write_sixteen
+from schedules.x86.packed import packed_constants, scale, to_integer
+from schedules.x86.pairs import pairs_order, write_pairs
 from schedules.x86.units import VNNI
 
 
@@ -41,23 +41,10 @@ def epilogue_of(workload: Convolution) -> Epilogue:
     return PAIRS if workload.packable else EACH
 
 
-def write_pairs(
-    workload: Convolution, unit: DotUnit, buffers: Parameters, sums: list[Expr], row: Expr, column: Expr, first: Expr
-) -> None:
-    """Two vectors at a time, and the last alone if their number is odd."""
-    even = len(sums) // 2 * 2
-    if even:
-        write_packed(workload, unit, buffers, sums[:even], row, column, first)
-    if even < len(sums):
-        write_sixteen(workload, unit, buffers, sums[even], row, column, first + even)
-
-
 def order_of_pairs(workload: Convolution, vectors: int) -> NDArray[np.int64]:
     """A block's pairs of vectors in the order that packs want."""
     logical = channel_order(workload, VNNI)
-    even = vectors // 2 * 2 * LANES
-    permutation = np.concatenate([packed_order(even), np.arange(even, vectors * LANES)])
-    return logical.reshape(-1, vectors * LANES)[:, permutation].reshape(-1)
+    return logical[pairs_order(len(logical), vectors * LANES)]
 
 
 def write_picture_rows(

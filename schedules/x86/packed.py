@@ -14,7 +14,6 @@ from schedules.cpu.epilogue import position
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
-from schedules.x86.units import VNNI
 
 TABLE = 64  # entries of one byte permute
 SAME_LANES = [0, 2, 4, 6, 1, 3, 5, 7]  # 8-byte groups behind packs of two units
@@ -41,15 +40,6 @@ def packed_constants(workload: Convolution, unit: DotUnit, constants: Constants)
         subtracted = 0  # the table does it
     bounds = np.array([low - subtracted, high - subtracted, subtracted, 0, 0][: 5 if workload.zero_points else 3], np.int32)
     return [bounds, layout.store(table, shift), layout.store(constants.outside(layout.padded(workload.features)), shift)]
-
-
-def unpackable(workload: Convolution) -> str | None:
-    """Why these epilogues do not serve a workload, or None."""
-    if not workload.packable:
-        return "values may leave int32 before they are clipped"
-    if VNNI.layout.padded(workload.features) % 32:
-        return "output channels do not fill vectors of 32"
-    return None
 
 
 def write_packed(

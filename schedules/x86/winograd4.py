@@ -9,16 +9,18 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer
 
-from schedules.cpu.packing import stored_channels
+from schedules.cpu.packing import direct_constants, in_order, stored_channels
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import RegisterTile, multiply_steps
 from schedules.cpu.winograd4 import winograd4_kernel
 from schedules.cpu.winograd4_unit import Shape, Winograd4Unit
 from schedules.workload import Convolution, Kernel
-from schedules.x86.packed import packed_constants, packed_order, unpackable, write_packed
+from schedules.x86.packed import packed_constants
+from schedules.x86.pairs import pairs_order, unpackable, vectors_of_block, write_pairs
+from schedules.x86.shuffled_picture import LANES, MOST, write_shuffled_picture
 from schedules.x86.units import VNNI
 
-TILES = 12  # of a chunk, a multiple of those of any register tile
+TILES = 12  # of a chunk
 ACCUMULATORS = 24
 LEAST_CHANNELS = 32  # of the input: below, the transforms cost what the products save (measured on Zen 4)
 
@@ -35,23 +37,25 @@ WORDS = replace(VNNI, group=2, weight_dtype="int16", accumulators=ACCUMULATORS, 
 
 def winograd4_rule(workload: Convolution) -> Kernel | str:
     """A registry rule."""
-    if workload.writes_picture:
-        return "writes the picture"
     if stored_channels(workload, WORDS) < LEAST_CHANNELS:
         return f"it has fewer than {LEAST_CHANNELS} input channels"
+    if workload.writes_picture:
+        if not LANES < workload.out_channels <= MOST:
+            return f"a pixel becomes {workload.out_channels} values of the picture, not {LANES + 1} to {MOST}"
+        return winograd4_kernel(workload, PICTURE_WINOGRAD4)
     return unpackable(workload) or winograd4_kernel(workload, VNNI_WINOGRAD4)
 
 
-def vectors_beside(workload: Convolution) -> int:
-    """Vectors of output channels of a register tile: as many as are written at once."""
-    return 2 if WORDS.layout.padded(workload.features) % 64 else 4
+def tiles_beside(vectors: int) -> int:
+    """Tiles of a register tile of so many vectors of output channels: the accumulators are there, and they divide a chunk's."""
+    return max(count for count in range(1, ACCUMULATORS // vectors + 1) if TILES % count == 0)
 
 
 def multiply(
     buffers: Parameters, transformed: Buffer, sums: Buffer, here: Expr, block: Expr, position: Expr, shape: Shape
 ) -> None:
     """Register tile after register tile of the chunk, so that the position's weights are read from the first-level cache."""
-    lanes, every, tiles = shape.lanes, T.ramp(0, 1, shape.lanes), ACCUMULATORS // shape.vectors
+    lanes, every, tiles = shape.lanes, T.ramp(0, 1, shape.lanes), tiles_beside(shape.vectors)
     with T.serial(0, T.ceildiv(here, tiles)) as part:
         totals = WORDS.accumulators_of(tiles, shape.vectors)
         for row in totals:
@@ -71,7 +75,11 @@ def multiply(
 
 
 VNNI_WINOGRAD4 = Winograd4Unit(
-    WORDS, TILES, task_chunks=2, input_lanes=32, multiply=multiply, interleaved=True, vectors=vectors_beside,
-    write=write_packed, order=packed_order, epilogue_constants=packed_constants, levels_dtype="uint8",
+    WORDS, TILES, task_chunks=2, input_lanes=32, multiply=multiply, interleaved=True, vectors=vectors_of_block,
+    write=write_pairs, order=pairs_order, epilogue_constants=packed_constants, levels_dtype="uint8",
     prefetch=True,
+)  # fmt: skip
+PICTURE_WINOGRAD4 = replace(
+    VNNI_WINOGRAD4, vectors=lambda workload: -(-workload.out_channels // LANES), write=write_shuffled_picture, order=in_order,
+    epilogue_constants=direct_constants, levels_dtype="int32",
 )  # fmt: skip

@@ -110,6 +110,16 @@ def split() -> Graph:
     return net.finish(net.builder.add("concat", "joined", [left, bounded]), 12)
 
 
+def distilled() -> Graph:
+    """As IMDN: a part of every result is kept, a convolution goes on with the rest."""
+    net, value, kept = Network(), PICTURE, []
+    for name, inputs in (("first", 3), ("second", 16)):
+        wide = net.builder.prelu(f"{name}.slopes", net.convolution(name, value, 24, inputs), np.linspace(0, 0.5, 24))
+        kept.append(net.builder.select(f"{name}.kept", wide, range(8)))
+        value = net.builder.select(f"{name}.rest", wide, range(8, 24))
+    return net.finish(net.builder.add("concat", "all", [*kept, net.convolution("third", value, 8, 16)]), 24)
+
+
 def applied_twice() -> Graph:
     """One convolution, named as the picture is, at two places; kernels of several sizes."""
     net = Network()
@@ -198,7 +208,8 @@ def group_norms() -> Graph:
 
 NETWORKS = {
     f.__name__: f
-    for f in (with_picture_added, dense_block, gated, shifted_gate, attention, strided, upsampled_inside, split, applied_twice,
+    for f in (with_picture_added, dense_block, gated, shifted_gate, attention, strided, upsampled_inside, split, distilled,
+              applied_twice,
               odd_channels, twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms,
               enlarged_from_corners)
 }  # fmt: skip

@@ -44,9 +44,10 @@ def test_a_bias_reaches_one_position_and_fits_int16_with_it():
 
 @pytest.mark.parametrize(("change", "reason"), [
     ({"kernel": 5}, "not a plain 3x3"), ({"groups": 2}, "not a plain 3x3"), ({"reads_picture": True}, "fewer than 32"),
-    ({"writes_picture": True, "codes": "none"}, "writes the picture"), ({"in_channels": 16}, "fewer than 32 input channels"),
+    ({"writes_picture": True, "codes": "none", "out_channels": 12}, "12 values of the picture"),
+    ({"in_channels": 16}, "fewer than 32 input channels"),
     ({"in_channels": MOST + 1}, "may leave 26 bits"), ({"weight_magnitude": 228, "in_channels": 64}, "may leave int16"),
-    ({"packable": False}, "before they are clipped"), ({"out_channels": 48}, "vectors of 32"),
+    ({"packable": False}, "before they are clipped"), ({"out_channels": 16}, "vectors of 32 or 48"),
 ])  # fmt: skip
 def test_other_layers_are_refused_with_one_clause(change, reason):
     assert reason in winograd4_rule(replace(LARGEST, **change))

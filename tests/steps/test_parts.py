@@ -15,6 +15,7 @@ from tvm_srq.steps import (
     Crop,
     Encode,
     FloatProgram,
+    Fused,
     GlobalAverage,
     GlobalDeviation,
     GroupNorm,
@@ -36,6 +37,7 @@ from tvm_srq.steps import (
     Subsample,
     ToPicture,
 )
+from tvm_srq.steps.fused import Member
 
 WHOLE = (((2, 1),), ((0, 1),), ((1, 1),))
 SIZES = ((0, 0, 1), (0, 1, 1), 2)
@@ -74,6 +76,8 @@ EXAMPLES = [
     Select((2, 0, 1)),
     Subsample(0, 2),
     ToPicture([0.5], [100], 2, 70, 2),
+    Concat((0, 16), (4, 5), [1.0, 0.5]),
+    Fused((Member(Add(), (0, 1)), Member(Lookup(np.arange(4096)), (2,))), (0, 16), (0, 1), 8),
 ]
 
 

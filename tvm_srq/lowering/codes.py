@@ -39,6 +39,13 @@ class Form:
         """(C,) codes of a real zero."""
         return self.zero_point if len(self.zero_point) else np.zeros(len(self.steps), np.int16)
 
+    def widened(self, channels: int) -> Form:
+        """The form of these channels with others behind them, up to so many, that nobody reads."""
+        more = channels - len(self.steps)
+        zero = np.clip(0, self.quantizer.low, self.quantizer.high)
+        zeros = np.pad(self.zero_point, (0, more), constant_values=zero) if len(self.zero_point) else self.zero_point
+        return Form(self.quantizer, np.pad(self.steps, (0, more), constant_values=np.inf), zeros)
+
 
 def require_storable(layer: str, quantizer: GridQuantizer) -> None:
     """Raises UserError where kernels cannot hold a layer's codes in bytes, or look them up."""

@@ -59,8 +59,9 @@ class Fusion:
         return True
 
     def is_left_to_output(self, node: Node) -> bool:
-        """Whether the step that makes the picture does a pixel shuffle, because it adds the picture behind it."""
-        return self.output.added is not None and node.operator == "pixel_shuffle" and node.inputs[0] == self.output.value
+        """Whether the step that makes the picture does a pixel shuffle, because it adds the picture behind it or crops."""
+        left = self.output.added is not None or self.output.cropped
+        return left and node.operator == "pixel_shuffle" and node.inputs[0] == self.output.value
 
     @cache  # noqa: B019 - lives as long as the lowering
     def stream_needed(self, name: str) -> bool:

@@ -14,10 +14,13 @@ from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
 from tvm_srq.graph.graph import PICTURE, Node
 from tvm_srq.lowering.chains import Chain, picture_map
+from tvm_srq.lowering.coded_first import coded_part_first, coded_prefix
 from tvm_srq.lowering.codes import Form, Place, find_code_needs, range_of
 from tvm_srq.lowering.constants import code_sums, direct_steps, groups_of, picture_sums, stream_ratio
 from tvm_srq.lowering.fusion import Fusion
+from tvm_srq.lowering.grouping import group_elementwise
 from tvm_srq.lowering.integer_graph import CodeMap, IntegerCall, IntegerGraph, IntegerTensor
+from tvm_srq.lowering.joining import join_parts
 from tvm_srq.lowering.output import find_output
 from tvm_srq.operators import OPERATORS
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
@@ -47,6 +50,7 @@ class Lowering:
     """
 
     def __init__(self, spec: QuantSpec):
+        spec = coded_part_first(spec)
         self.spec, self.graph = spec, spec.graph
         self.needs = find_code_needs(self.graph, spec)
         self.output = find_output(self.graph, spec.streams)
@@ -67,7 +71,8 @@ class Lowering:
                 OPERATORS[node.operator].lower(node, self)
         if OUTPUT not in self.tensors:
             self.finish_picture()
-        return IntegerGraph(self.tensors, self.made_maps(), tuple(self.calls), self.graph.smallest)
+        maps, calls = self.made_maps(), join_parts(group_elementwise(self.calls, self.tensors), self.tensors)
+        return IntegerGraph(self.tensors, maps, tuple(calls), self.graph.smallest)
 
     def is_computed(self, node: Node) -> bool:
         """Whether a node's stream is made: concatenated and repeated codes are made of the parts' codes."""
@@ -165,12 +170,13 @@ class Lowering:
             places = [(len(self.needs.maps) - 1, 0)]
         return places
 
-    def add_codes(self, value: str, form: Form, place: Place) -> str:
-        """Declare the tensor of a value's codes in a map."""
+    def add_codes(self, value: str, form: Form, place: Place, wider: Form | None = None) -> str:
+        """Declare the tensor of a value's codes in a map; in it more channels may follow, as in the form ``wider``."""
         name = f"{value}:codes{place[0]}"
         while name in self.tensors:
             name += "'"
-        self.tensors[name] = IntegerTensor("codes", len(form.steps), self.graph.extents[value], f"map{place[0]}", form.outside)
+        made = wider or form
+        self.tensors[name] = IntegerTensor("codes", len(made.steps), self.graph.extents[value], f"map{place[0]}", made.outside)
         self.codes[value, form.key, place] = name
         return name
 
@@ -219,7 +225,7 @@ class Lowering:
     def inner_convolution(self, chain: Chain, sums, shared: dict, inputs: list[str]) -> None:  # noqa: ANN001 - Sums
         """A convolution that makes codes, a stream, or both."""
         value, read_as_stream = chain.end, self.fusion.stream_needed(chain.end)
-        places = [(form, place) for form in self.needs.forms.get(value, []) for place in self.places_of(value, form)]
+        places = self.all_places(value)
         direct = not read_as_stream and chain.skip is None and len(places) == 1
         writes_stream = read_as_stream or len(places) > 1 or not places
         codes: dict = {}
@@ -231,19 +237,34 @@ class Lowering:
             self.tensors[value] = IntegerTensor("stream", channels, extent)
             self.streams[value] = value
             outputs.append(value)
+        coded, wider = value, None
+        prefix = coded_prefix(self.graph, value) if not places and writes_stream else None
+        if prefix is not None and self.is_alone(prefix.name):
+            ((form, place),) = self.all_places(prefix.name)
+            coded, wider, places = prefix.name, form.widened(channels), [(form, place)]
         if places:
             form, place = places[0]
             low, high = self.needs.range_of(place[0])
-            ratio = np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), form)
+            made = wider or form
+            ratio = np.zeros(0, np.float32) if direct else stream_ratio(self.step(value), made)
             codes = dict(
-                levels=form.quantizer.levels, low=form.quantizer.low, zero_point=form.zero_point, out_low=low, out_high=high,
+                levels=form.quantizer.levels, low=form.quantizer.low, zero_point=made.zero_point, out_low=low, out_high=high,
                 writes_codes=True, ratio=ratio,
             )  # fmt: skip
-            outputs.append(self.add_codes(value, form, place))
+            outputs.append(self.add_codes(coded, form, place, wider))
         positive, negative = sums.multipliers(direct_steps(places[0][0], chain.shuffle) if direct else self.step(value))
         step = Convolution(**shared, **codes, positive=positive, negative=negative, adds_skip=chain.skip is not None,
                            writes_stream=writes_stream)  # fmt: skip
         self.calls.append(IntegerCall(chain.node.name, step, tuple(inputs), tuple(outputs)))
+
+    def all_places(self, value: str) -> list[tuple[Form, Place]]:
+        """A value's forms and the places in maps where each is needed."""
+        return [(form, place) for form in self.needs.forms.get(value, []) for place in self.places_of(value, form)]
+
+    def is_alone(self, value: str) -> bool:
+        """Whether a value's codes are needed in one place alone, a map of their own."""
+        places = self.all_places(value)
+        return len(places) == 1 and len(self.needs.maps[places[0][1][0]]) == 1
 
     # the picture that goes out
 
@@ -263,6 +284,8 @@ class Lowering:
         to_pixels = reduce(Affine.then, self.to_pixels(graph.picture.channels), output.map)
         multiplier = to_pixels.multiplier * step
         offset = np.rint(to_pixels.offset / np.where(multiplier == 0, 1.0, multiplier))
-        made = steps.ToPicture(multiplier.astype(np.float32), offset.astype(np.int32), output.shuffle, gain, factor)
+        made = steps.ToPicture(
+            multiplier.astype(np.float32), offset.astype(np.int32), output.shuffle, gain, factor, output.cropped
+        )
         self.tensors[OUTPUT] = IntegerTensor("picture", graph.picture.channels, graph.extents[graph.output])
         self.calls.append(IntegerCall(graph.output, made, tuple(inputs), (OUTPUT,)))

@@ -13,12 +13,13 @@ from tvm_srq.operators import OPERATORS, affine, clamp
 
 @dataclass(frozen=True)
 class Output:
-    """The picture is ``map(shuffle(value)) + picture repeated``, where ``adds_picture``; then clipped.
+    """The picture is ``map(crop(shuffle(value))) + picture repeated``, where ``adds_picture``; then clipped.
 
     Attributes:
         result: the network's output, less clamps that clipping to 0..255 does anyway.
         value: what is read as a stream.
         shuffle: the pixel shuffle that is left to the last step, 1 for none.
+        cropped: of its result, the last step leaves out rows and columns at the end.
         map: affine maps left to it, per channel of the output.
         added: the value that is the picture with its pixels repeated, or None.
         absorbed: nodes that the last step computes, as they are no streams.
@@ -28,6 +29,7 @@ class Output:
     value: str
     map: Affine
     shuffle: int = 1
+    cropped: bool = False
     added: str | None = None
     absorbed: tuple[str, ...] = ()
 
@@ -48,6 +50,9 @@ def find_output(graph: Graph, streams: Mapping[str, float]) -> Output:
         node = graph.node(result)
         if only_output_reads(graph, node.inputs[0]):
             output = replace(output, value=node.inputs[0], map=map_of(graph, node), absorbed=(result,))
+    if output.added is None and ends_are_cut_off(graph, output.value):
+        absorbed = (*output.absorbed, output.value)
+        output = replace(output, value=graph.node(output.value).inputs[0], cropped=True, absorbed=absorbed)
     if output.value != PICTURE and graph.node(output.value).operator == "pixel_shuffle":
         node = graph.node(output.value)
         if only_output_reads(graph, node.inputs[0]):
@@ -58,6 +63,18 @@ def find_output(graph: Graph, streams: Mapping[str, float]) -> Output:
 
 def map_of(graph: Graph, node: Node) -> Affine:
     return cast(affine.Affine, OPERATORS["affine"]).map(node, graph)
+
+
+def ends_are_cut_off(graph: Graph, name: str) -> bool:
+    """Whether a value is a pixel shuffle's result without its last rows and columns, of which nothing else is read."""
+    if name == PICTURE or graph.node(name).operator != "crop" or graph.node(name).attributes["start"] != 0:
+        return False
+    shuffled = graph.node(name).inputs[0]
+    return (
+        only_output_reads(graph, shuffled)
+        and graph.node(shuffled).operator == "pixel_shuffle"
+        and only_output_reads(graph, graph.node(shuffled).inputs[0])
+    )
 
 
 def is_clipped_anyway(graph: Graph, name: str) -> bool:

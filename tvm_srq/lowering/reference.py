@@ -9,7 +9,6 @@ from tvm_srq.data.pictures import require_picture
 from tvm_srq.lowering.integer_graph import PICTURE, IntegerCall, IntegerGraph
 from tvm_srq.lowering.lowering import lower
 from tvm_srq.spec import QuantSpec
-from tvm_srq.steps.convolution import Convolution
 
 
 class IntegerReference:
@@ -43,7 +42,5 @@ class IntegerReference:
 
     def run_call(self, call: IntegerCall, values: dict[str, Tensor], size: tuple[int, ...]) -> dict[str, Tensor]:
         inputs = [values[name] for name in call.inputs]
-        if isinstance(call.step, Convolution):
-            return dict(zip(call.outputs, call.step.run_all(inputs), strict=True))
         extent = self.program.tensors[call.outputs[0]].extent
-        return {call.outputs[0]: call.step.run(inputs, (extent(size[0]), extent(size[1])))}
+        return dict(zip(call.outputs, call.step.run_all(inputs, (extent(size[0]), extent(size[1]))), strict=True))

@@ -6,6 +6,7 @@ from tvm_srq.steps.concat import Concat
 from tvm_srq.steps.crop import Crop
 from tvm_srq.steps.encode import Encode
 from tvm_srq.steps.float_program import FloatProgram
+from tvm_srq.steps.fused import Fused
 from tvm_srq.steps.global_average import GlobalAverage
 from tvm_srq.steps.global_deviation import GlobalDeviation
 from tvm_srq.steps.group_norm import GroupNorm
@@ -30,7 +31,7 @@ from tvm_srq.steps.to_picture import ToPicture
 ALL: tuple[type[Step], ...] = (
     Add, Scale, PictureStream, Lookup, Multiply, Encode, Nearest, PixelShuffle, PixelUnshuffle, Select, Concat, Resize, MaxPool,
     AveragePool, GlobalAverage, GlobalDeviation, LayerNorm, GroupNorm, Pad, PadToMultiple, Crop, Subsample, Roll,
-    FloatProgram, ToPicture,
+    FloatProgram, Fused, ToPicture,
 )  # fmt: skip
 STEPS: dict[str, type[Step]] = {step.name: step for step in ALL}
 

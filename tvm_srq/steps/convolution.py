@@ -23,8 +23,8 @@ def none(dtype: type) -> NDArray:
 class Convolution(Step):
     """accumulator = start + sum of weight * m; v = rint(clip(float32(accumulator) * (positive or negative[o]))).
 
-    Inputs: the codes' parts, side by side along the channels, or the picture; then, if ``adds_skip``, a stream. Outputs, those
-    there are, in this order: the stream, the codes, the picture.
+    Inputs: the codes' parts, side by side along the channels, of which the first I are read, or the picture; then, if
+    ``adds_skip``, a stream. Outputs, those there are, in this order: the stream, the codes, the picture.
 
     Attributes:
         weight: (O, I / groups, k, k) int8. start: (O,) int32. positive, negative: (O,) float32.
@@ -66,10 +66,11 @@ class Convolution(Step):
     def run(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> Tensor:
         raise NotImplementedError("a convolution may have several outputs: run_all")
 
-    def run_all(self, inputs: list[Tensor]) -> list[Tensor]:
+    def run_all(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> list[Tensor]:
         """The outputs there are: stream, codes (decoded), picture; (C, H, W) int32 each."""
         parts, skip = (inputs[:-1], inputs[-1]) if self.adds_skip else (inputs, None)
-        total = self.accumulators(torch.cat(parts) if len(parts) > 1 else parts[0]).float()
+        read = torch.cat(parts)[: self.weight.shape[1] * self.groups]
+        total = self.accumulators(read).float()
         scaled = total * torch.where(total >= 0, by_channel(self.positive), by_channel(self.negative))
         if self.writes_picture:
             return [self.shuffled(scaled.clamp(0, 255).round().to(torch.int32))]

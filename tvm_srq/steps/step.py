@@ -50,6 +50,10 @@ class Step(ABC):
             (C, H, W) int32.
         """
 
+    def run_all(self, inputs: list[Tensor], extent: tuple[int, int] | None = None) -> list[Tensor]:
+        """All outputs of the step, (C, H, W) int32 each, as :meth:`run`."""
+        return [self.run(inputs, extent)]
+
     @property
     def rows(self) -> Rows:
         return WHOLE if self.whole_rows else LOCAL

@@ -19,7 +19,7 @@ import tvm_ffi
 from harness import POISON, place, place_copy
 from numpy.typing import NDArray
 
-from schedules.steps import StoredMap, step_kernel
+from schedules.steps import StepKernel, StoredMap, step_kernel
 from schedules.workload import Layout
 from tvm_srq.steps import (
     Add,
@@ -27,6 +27,7 @@ from tvm_srq.steps import (
     Concat,
     Crop,
     Encode,
+    Fused,
     GlobalAverage,
     GlobalDeviation,
     GroupNorm,
@@ -48,6 +49,7 @@ from tvm_srq.steps import (
     Subsample,
     ToPicture,
 )
+from tvm_srq.steps.fused import Member
 
 RANDOM = np.random.default_rng(0)
 SIGNED = [-31, -20, -13, -8, -6, -4, -2, -1, 0, 1, 2, 4, 6, 8, 13, 31]
@@ -60,6 +62,7 @@ class Case:
     Attributes:
         inputs: (kind, channels) of every input; kinds are those of StoredMap, and "pixel" for a stream of one pixel.
         output: (kind, channels).
+        more: those of further outputs.
         codes: lowest and highest code of the maps of codes.
         grid: rows and columns of the first input are multiples of it.
         extent: (rows, columns of the first input) -> the output's extent, where it does not follow.
@@ -73,6 +76,7 @@ class Case:
     grid: int = 1
     extent: Callable[[int, int], tuple[int, int]] | None = None
     divisors: tuple[int, ...] = (1, 1, 1)
+    more: tuple[tuple[str, int], ...] = ()
 
 
 def numbers(channels: int, size: float = 1.0) -> NDArray[np.float32]:
@@ -91,6 +95,26 @@ def resize(mode: str, coordinates: str, extent: Callable[[int, int], tuple[int, 
     return Case(Resize(mode, coordinates), (stream(20),), stream(20), extent=extent)
 
 
+def gate() -> Fused:
+    """SPAN's: a sum times a function, as a stream and as codes."""
+    table = Lookup(RANDOM.integers(-9000, 9000, 4096))
+    codes = Encode(numbers(20, 0.004) + 0.005, -128, np.arange(-128, 128), RANDOM.integers(-60, 60, 20))
+    members = (
+        Member(Add(0.5, 0.7), (0, 1)), Member(table, (2,)), Member(Multiply(2e-4), (3, 4)), Member(codes, (5,)),
+    )  # fmt: skip
+    return Fused(members, (0, 0, 0), (2, 3), 20)
+
+
+def part_encoded() -> Fused:
+    """Channels 16 to 35 of a stream: scaled, gated by a pixel, and coded in two ways."""
+    members = (
+        Member(scale(20), (0,)), Member(Multiply(0.0002, "pixel"), (2, 1)),
+        Member(Encode(numbers(20, 0.001), -31, SIGNED_TABLE), (3,)), Member(Encode(numbers(20, 0.001), -8, range(-8, 8)), (2,)),
+    )  # fmt: skip
+    return Fused(members, (16, 0), (2, 3), 20)
+
+
+SIGNED_TABLE = np.clip(np.arange(-31, 32) // 2 * 2, -31, 31)
 ONE, TWO = (stream(20),), (stream(20), stream(20))
 CASES = {
     "add": Case(Add(0.3, 1.7), TWO, stream(20)),
@@ -149,9 +173,18 @@ CASES = {
     "crop": Case(Crop(1, 2), ONE, stream(20), grid=4, extent=lambda h, w: (h - 3, w - 2)),
     "subsample": Case(Subsample(1, 2), ONE, stream(20), grid=2),
     "roll": Case(Roll(-3, 2), ONE, stream(20)),
+    "concat-scaled": Case(
+        Concat((16, 0, 3), (16, 20, 5), [0.3, 1.0, 1.7]), (stream(36), stream(20), stream(9)), stream(41)
+    ),
+    "fused-gate": Case(gate(), (stream(20), stream(20), stream(20)), stream(20), (-128, 127), more=(("codes", 20),)),
+    "fused-part": Case(part_encoded(), (stream(36), ("pixel", 20)), ("codes", 20), (-32, 31), more=(("codes", 20),)),
     "to-picture": Case(ToPicture(numbers(3, 0.1), [9000, 1000, -500]), (stream(3),), ("picture", 3)),
     "to-picture-shuffled": Case(ToPicture(numbers(3, 0.1), [9000, 0, -500], 3), (stream(27),), ("picture", 3)),
     "to-picture-4": Case(ToPicture(numbers(3, 0.1), [9000, 0, -500], 4), (stream(48),), ("picture", 3)),
+    "to-picture-cropped": Case(
+        ToPicture(numbers(3, 0.1), [9000, 0, -500], 4, cropped=True), (stream(48),), ("picture", 3),
+        extent=lambda h, w: (4 * h - 2, 4 * w - 3),
+    ),
     "to-picture-added": Case(
         ToPicture(numbers(3, 0.1), [9000, 0, -500], 2, 70), (stream(12), ("picture", 3)), ("picture", 3)
     ),
@@ -179,8 +212,12 @@ class Compiled:
     halo: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kernel", step_kernel(self.case.step, self.sources, self.output, self.layout, self.device))
+        object.__setattr__(self, "kernel", self.made())
         object.__setattr__(self, "function", self.compile(self.kernel.function))
+
+    def made(self) -> StepKernel:
+        first, *more = self.outputs
+        return step_kernel(self.case.step, self.sources, first, self.layout, self.device, tuple(more))
 
     @property
     def sources(self) -> tuple[StoredMap, ...]:
@@ -189,6 +226,10 @@ class Compiled:
     @property
     def output(self) -> StoredMap:
         return self.stored(*self.case.output)
+
+    @property
+    def outputs(self) -> list[StoredMap]:
+        return [self.stored(*described) for described in (self.case.output, *self.case.more)]
 
     def stored(self, kind: str, channels: int) -> StoredMap:
         if kind == "picture":
@@ -241,32 +282,35 @@ def check(compiled: Compiled, height: int, width: int, seed: int, strips: tuple[
         for (kind, channels), d in zip(case.inputs, case.divisors)
     ]
     extent = case.extent(height, width) if case.extent else None
-    expected = case.step.run([torch.from_numpy(value) for value in inputs], extent).numpy()
+    expected = [value.numpy() for value in case.step.run_all([torch.from_numpy(value) for value in inputs], extent)]
     images = [image(value, m, compiled.layout, random) for value, m in zip(inputs, compiled.sources)]
-    output = compiled.output
-    _, rows, columns = expected.shape
-    placed = place((rows + 2 * output.halo, columns + 2 * output.halo, output.stored), output.dtype)
+    _, rows, columns = expected[0].shape
+    placed = [place((rows + 2 * m.halo, columns + 2 * m.halo, m.stored), m.dtype) for m in compiled.outputs]
     ends = [0, *(row for row in strips if 0 < row < height), height]
     for begin, end in zip(ends, ends[1:]) if not case.step.rows.whole else [(0, height)]:
-        run_strip(compiled, images, placed.image, begin, end)
-    assert placed.guards_hold(), f"{compiled.kernel.name} wrote outside its output"
-    compare(compiled, placed.image, expected)
+        run_strip(compiled, images, [made.image for made in placed], begin, end)
+    assert all(made.guards_hold() for made in placed), f"{compiled.kernel.name} wrote outside its output"
+    for number, (made, values) in enumerate(zip(placed, expected, strict=True)):
+        compare(compiled, made.image, values, number)
 
 
-def run_strip(compiled: Compiled, images: list[NDArray], output: NDArray, begin: int, end: int) -> None:
+def run_strip(compiled: Compiled, images: list[NDArray], outputs: list[NDArray], begin: int, end: int) -> None:
     step, arguments = compiled.case.step, []
     for number, (memory, described) in enumerate(zip(images, compiled.sources)):
         whole = step.rows.whole or number in step.single_pixels
         arguments.append(place_copy(memory if whole else memory[begin : end + 2 * described.halo]).image)
     factor = step.rows.factor
     whole = step.rows.whole
-    part = output if whole else output[begin * factor : end * factor + 2 * compiled.output.halo]
+    parts = [
+        output if whole else output[begin * factor : end * factor + 2 * m.halo]
+        for output, m in zip(outputs, compiled.outputs, strict=True)
+    ]
     arguments += [tvm.runtime.tensor(np.ascontiguousarray(constant)) for constant in compiled.kernel.constants]  # aligned
-    compiled.function(*(tvm_ffi.from_dlpack(argument) for argument in [*arguments, part]))
+    compiled.function(*(tvm_ffi.from_dlpack(argument) for argument in [*arguments, *parts]))
 
 
-def compare(compiled: Compiled, memory: NDArray, expected: NDArray) -> None:
-    output, layout = compiled.output, compiled.layout
+def compare(compiled: Compiled, memory: NDArray, expected: NDArray, number: int = 0) -> None:
+    output, layout = compiled.outputs[number], compiled.layout
     _, rows, columns = expected.shape
     halo, padded = output.halo, output.channels if output.kind == "picture" else layout.padded(output.channels)
     poison = np.full(memory.shape, np.frombuffer(bytes([POISON] * memory.itemsize), memory.dtype)[0])
@@ -275,7 +319,9 @@ def compare(compiled: Compiled, memory: NDArray, expected: NDArray) -> None:
     values = np.moveaxis(expected, 0, -1)
     if output.kind == "codes":
         shift = layout.shift(output.low, output.high)
-        zero = compiled.case.step.outside() if isinstance(compiled.case.step, Encode) else compiled.case.step.zero_point
+        step = compiled.case.step
+        step = step.members[step.outputs[number]].step if isinstance(step, Fused) else step
+        zero = step.outside() if isinstance(step, Encode) else step.zero_point
         wanted[halo : halo + rows, :, slots] = layout.store(zero, shift)
         values = layout.store(values, shift)
     wanted[halo : halo + rows, halo : halo + columns, slots] = values
