@@ -12,6 +12,7 @@ from itertools import chain
 from tvm_srq.lowering.integer_graph import IntegerCall, IntegerTensor
 from tvm_srq.steps import Multiply, Select
 from tvm_srq.steps.fused import MEMBERS, Fused, Member
+from tvm_srq.steps.step import Step
 
 BLOCK = 16  # channels: where a part of a stream may begin that is read as such
 
@@ -32,7 +33,8 @@ class Grouping:
     def __init__(self, calls: list[IntegerCall], tensors: Mapping[str, IntegerTensor]):
         self.calls, self.tensors = calls, tensors
         self.maker = {name: number for number, call in enumerate(calls) for name in call.outputs}
-        self.views = {call.outputs[0]: (call.inputs[0], call.step.channels[0]) for call in calls if is_view(call)}
+        firsts = {call.outputs: (call.inputs[0], first_of_view(call.step)) for call in calls}
+        self.views = {name: (source, first) for (name, *_), (source, first) in firsts.items() if first is not None}
         self.group_of = list(range(len(calls)))
         self.groups = {number: [number] for number in range(len(calls))}
 
@@ -118,12 +120,12 @@ class Grouping:
         return self.views.get(name, (name, 0))
 
 
-def is_view(call: IntegerCall) -> bool:
-    """Whether a call selects neighbouring channels, from a multiple of the block on."""
-    if not isinstance(call.step, Select):
-        return False
-    channels = call.step.channels
-    return channels[0] % BLOCK == 0 and channels == tuple(range(channels[0], channels[0] + len(channels)))
+def first_of_view(step: Step) -> int | None:
+    """The first of the neighbouring channels that a step selects, if it does, from a multiple of the block on."""
+    if not isinstance(step, Select):
+        return None
+    first, count = step.channels[0], len(step.channels)
+    return first if first % BLOCK == 0 and step.channels == tuple(range(first, first + count)) else None
 
 
 def without_unread(calls: list[IntegerCall]) -> list[IntegerCall]:
