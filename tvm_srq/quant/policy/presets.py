@@ -19,6 +19,7 @@ from tvm_srq.quant.baselines.sensitivity_aware import PaperSchedule, finetune_bo
 from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
 from tvm_srq.quant.fitting.doubts import warn_of_pictures
 from tvm_srq.quant.fitting.pictures import chosen_pictures, pictures_to_train_on
+from tvm_srq.quant.fitting.reached import squares_input
 from tvm_srq.quant.policy.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Settings
 from tvm_srq.quant.training.finetune import Schedule, finetune, random_patches
@@ -140,6 +141,8 @@ def finetune_on_folder(
 ) -> tuple[QuantSpec, list[float]]:  # fmt: skip
     """Train on every picture that is not held out (on all where there are no others)."""
     pictures, held_out = pictures_to_train_on(network.graph, folder, settings)
+    if settings.holds_colours:
+        held_out.append(squares_input(network.graph, max(picture.shape[2] for picture in held_out)))
     return finetune(network, spec, pictures, held_out, schedule, settings.seed, progress)
 
 

@@ -138,7 +138,7 @@ def finetune(
     now.measure(held_out, targets)
     edge = min(schedule.margin, patches.shape[2] // 4) * network.scale
     white = network.graph.picture.grey_level
-    origin = ["finetune 4", identity(network), spec, schedule, RATES, seed, patches, held_out]
+    origin = ["finetune 5", identity(network), spec, schedule, RATES, seed, patches, held_out]
     with (progress or Progress()).steps(now, schedule.steps, origin, "finetuning") as steps:
         for step in steps:
             chosen = torch.randint(len(patches), (schedule.batch,), generator=generator)

@@ -11,6 +11,7 @@ from tvm_srq.quant.training.visible_error import LUMA
 
 SOFTEST, HARDEST = 2.0, 32.0  # how many times steeper edges become
 BLACK_ON_WHITE = 0.5  # share of patches without colours
+SATURATED = 0.5  # share of the colours that are corners of the cube: what is trained on none of those shifts them
 
 
 def silhouettes(patches: Tensor, white: float, generator: torch.Generator) -> Tensor:
@@ -28,7 +29,9 @@ def silhouettes(patches: Tensor, white: float, generator: torch.Generator) -> Te
     threshold = luma.flatten(1).gather(1, places)[:, :, None, None]
     steepness = SOFTEST * (HARDEST / SOFTEST) ** torch.rand(count, 1, 1, 1, generator=generator)
     share = ((luma - threshold) * steepness + 0.5).clamp(0, 1)
-    first, second = torch.rand(2, count, patches.shape[1], 1, 1, generator=generator)
+    colours = torch.rand(2, count, patches.shape[1], 1, 1, generator=generator)
+    saturated = torch.rand(2, count, 1, 1, 1, generator=generator) < SATURATED
+    first, second = torch.where(saturated, colours.round(), colours)
     colourless = torch.rand(count, 1, 1, 1, generator=generator) < BLACK_ON_WHITE
     drawn = torch.where(colourless, share, first + (second - first) * share)
     return (drawn * 255).round() * (white / 255)
