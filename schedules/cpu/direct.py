@@ -9,7 +9,15 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
 from schedules.cpu.halo import fill_halo_columns
-from schedules.cpu.packing import ChannelOrder, EpilogueConstants, channel_order, pack, stored_channels
+from schedules.cpu.packing import (
+    ChannelOrder,
+    EpilogueConstants,
+    channel_order,
+    direct_constants,
+    in_order,
+    pack,
+    stored_channels,
+)
 from schedules.cpu.parameters import Parameters, declare_parameters
 from schedules.cpu.unit import TABLE_ENTRIES, DotUnit, RegisterTile, WriteVectors, multiply_steps
 from schedules.workload import Convolution, Kernel
@@ -17,7 +25,7 @@ from schedules.workload import Convolution, Kernel
 
 @dataclass(frozen=True)
 class DirectEpilogue:
-    """Another way to write a register tile's results than the unit's own.
+    """A way to write a register tile's results.
 
     Attributes:
         write: writes one pixel's vectors.
@@ -31,28 +39,25 @@ class DirectEpilogue:
     order: ChannelOrder
     constants: EpilogueConstants
     levels_dtype: str
-    serves: Callable[[Convolution, int], bool]
+    serves: Callable[[Convolution, int], bool] = lambda workload, vectors: True
 
 
 def direct_rule(unit: DotUnit, packed: DirectEpilogue | None = None):  # noqa: ANN201 - a registry Rule
-    """The rule of this kernel for one vector unit; ``packed`` is preferred where it serves."""
+    """The rule of this kernel for one vector unit; ``packed`` is preferred to the unit's own epilogue where it serves."""
+    own = DirectEpilogue(unit.write, in_order, direct_constants, "int32" if unit.lookup else unit.layout.storage)
 
     def rule(workload: Convolution) -> Kernel | str:
         if workload.groups != 1:
             return "grouped convolution"
         vectors = unit.tile(len(channel_order(workload, unit)) // unit.lanes)[1]
-        if packed is None or not packed.serves(workload, vectors):
-            function = direct_convolution(workload, unit)
-            return Kernel(f"direct.{unit.name}", function, lambda constants: pack(workload, unit, constants))
-        function = direct_convolution(workload, replace(unit, write=packed.write), packed.levels_dtype)
-        return Kernel(
-            f"direct.{unit.name}", function, lambda c: pack(workload, unit, c, packed.order, packed.constants)
-        )
+        epilogue = packed if packed is not None and packed.serves(workload, vectors) else own
+        function = direct_convolution(workload, replace(unit, write=epilogue.write), epilogue.levels_dtype)
+        return Kernel(f"direct.{unit.name}", function, lambda c: pack(workload, unit, c, epilogue.order, epilogue.constants))
 
     return rule
 
 
-def direct_convolution(workload: Convolution, unit: DotUnit, levels_dtype: str = ""):  # noqa: ANN201 - tirx.PrimFunc
+def direct_convolution(workload: Convolution, unit: DotUnit, levels_dtype: str):  # noqa: ANN201 - tirx.PrimFunc
     """Build the PrimFunc: rows in parallel; in a row, blocks of channels, then tiles of pixels, then single pixels."""
     outputs = len(channel_order(workload, unit))
     pixels, vectors = unit.tile(outputs // unit.lanes)
@@ -62,7 +67,7 @@ def direct_convolution(workload: Convolution, unit: DotUnit, levels_dtype: str =
         height, width = rows - 2 * workload.in_halo, columns - 2 * workload.in_halo
         blocks, steps = outputs // (unit.lanes * vectors), stored_channels(workload, unit) // unit.group
         weight = (blocks, workload.kernel**2, steps, vectors, unit.lanes * unit.group)
-        levels = (TABLE_ENTRIES, levels_dtype or ("int32" if unit.lookup else unit.layout.storage))
+        levels = (TABLE_ENTRIES, levels_dtype)
         buffers = declare_parameters(workload, unit, (rows, columns), outputs, weight, (outputs,), levels)
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         with T.parallel(0, height) as row:

@@ -10,7 +10,7 @@ from tvm.tirx import PrimFunc
 from schedules.steps.copy import Run, copy_runs
 from schedules.steps.frame import Place
 from schedules.steps.gather import gather
-from schedules.steps.lanes import STREAM_RANGE, Lanes
+from schedules.steps.lanes import Lanes
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Concat
 
@@ -26,11 +26,8 @@ def build_concat(step: Concat, maps: Maps) -> tuple[PrimFunc, list]:
     begins, lanes = [0, *accumulate(counts)][:-1], Lanes(1, maps.device)
 
     def value(place: Place, number: int, channel: Expr) -> Expr:
-        loaded = place.load(number, place.row, place.column, channel)
-        if ratios[number] is None:
-            return T.cast(loaded, "int32")
-        scaled = T.cast(loaded, "float32") * place.constants[0][number]
-        return lanes.round(lanes.clamp(scaled, *(T.float32(end) for end in STREAM_RANGE)))  # in a branch: nothing is bound
+        loaded = T.cast(place.load(number, place.row, place.column, channel), "int32")
+        return loaded if ratios[number] is None else lanes.rescaled(loaded, place.constants[0][number])
 
     def element(place: Place, channel: Expr) -> Expr:
         *others, last = [

@@ -15,6 +15,7 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Buffer, PrimFunc, Ramp, Var
 
 from schedules.steps.lanes import Lanes, pieces
+from schedules.steps.levels import has_avx512
 from schedules.steps.maps import Maps
 from tvm_srq.steps import Step
 
@@ -183,7 +184,7 @@ def vector_lanes(maps: Maps) -> Lanes:
     if maps.device == "cuda":
         return Lanes(1, maps.device)
     count = next(count for count in (16, 8, 4, 2, 1) if maps.padded % count == 0)
-    return Lanes(count, maps.device, avx512=maps.layout.storage == "uint8")
+    return Lanes(count, maps.device, has_avx512(maps.layout, maps.device))
 
 
 def zero_channels(place: Place, begin: int) -> None:

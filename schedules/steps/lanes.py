@@ -59,10 +59,12 @@ class Lanes:
 
     def rescale(self, value: Expr, ratio: Expr, ends: tuple[int, int] | None = STREAM_RANGE) -> Expr:
         """rint(clip(float32(value) * ratio)) of int32 lanes by float32 lanes, as int32; no clip where nothing leaves int32."""
+        return T.bind(self.rescaled(value, ratio, ends))
+
+    def rescaled(self, value: Expr, ratio: Expr, ends: tuple[int, int] | None = STREAM_RANGE) -> Expr:
+        """:meth:`rescale` as an expression, for branches, in which nothing can be bound."""
         scaled = self.cast(value, "float32") * ratio
-        if ends is None:
-            return T.bind(self.round(scaled))
-        return T.bind(self.round(self.clamp(scaled, *(T.float32(end) for end in ends))))
+        return self.round(scaled if ends is None else self.clamp(scaled, *(T.float32(end) for end in ends)))
 
     def spill(self, value: Expr) -> Buffer:
         """int32 lanes as a small buffer on the stack, to be read one by one."""

@@ -14,9 +14,9 @@ from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit, WriteVectors
 from schedules.workload import Constants, Convolution
 from schedules.x86.amx_tiles import LANES
-from schedules.x86.packed import packed_constants, scale, to_integer
+from schedules.x86.packed import packed_constants, scale
 from schedules.x86.pairs import pairs_order, write_pairs
-from schedules.x86.units import VNNI
+from schedules.x86.units import VNNI, vnni_round
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def write_picture_rows(
     factor, colours = workload.shuffle, workload.features
     for number, total in enumerate(sums):
         value = scale(workload, buffers, total, (first + number) * LANES)
-        rounded = to_integer(T.max(value, T.broadcast(T.float32(0), LANES)))
+        rounded = vnni_round(T.max(value, T.broadcast(T.float32(0), LANES)))
         place = T.address_of(buffers.picture[row * factor + first + number, column * factor, 0])
         # saturates unsigned integers, which 2^31 of a float32 out of range is too
         mask = T.int16((1 << factor * colours) - 1 if factor * colours < LANES else -1)

@@ -14,6 +14,7 @@ from schedules.cpu.epilogue import position
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Constants, Convolution
+from schedules.x86.units import vnni_round
 
 TABLE = 64  # entries of one byte permute
 SAME_LANES = [0, 2, 4, 6, 1, 3, 5, 7]  # 8-byte groups behind packs of two units
@@ -78,7 +79,7 @@ def write_packed(
 def requantize_unit(workload: Convolution, buffers: Parameters, sums: list[Expr], first: Expr) -> Expr:
     """Two accumulator vectors -> 32 consecutive channels, int16x32, clipped to int16."""
     return pack_words(*(
-        to_integer(scale(workload, buffers, total, first + 16 * vector)) for vector, total in enumerate(sums)
+        vnni_round(scale(workload, buffers, total, first + 16 * vector)) for vector, total in enumerate(sums)
     ))  # fmt: skip
 
 
@@ -89,14 +90,6 @@ def scale(workload: Convolution, buffers: Parameters, total: Expr, first: Expr) 
     if workload.bent:
         multiplier = T.Select(total >= T.broadcast(T.int32(0), 16), multiplier, buffers.negative[channels])
     return T.cast(total, "float32x16") * multiplier
-
-
-def to_integer(value: Expr) -> Expr:
-    """float32x16 -> int32x16, half to even (cvtps2dq)."""
-    zero = T.broadcast(T.int32(0), 16)
-    return T.call_llvm_pure_intrin(
-        "int32x16", "llvm.x86.avx512.mask.cvtps2dq.512", value, zero, T.int16(-1), T.int32(4)
-    )
 
 
 def pack_words(first: Expr, second: Expr) -> Expr:
@@ -110,7 +103,7 @@ def stream_words(buffers: Parameters, units: list[Expr], channel: Expr) -> list[
         halves = []
         for half, part in enumerate((T.vectorlow("int16x16", stream), T.vectorhigh("int16x16", stream))):
             ratio = buffers.ratio[T.ramp(channel + 32 * unit + 16 * half, 1, 16)]
-            halves.append(to_integer(T.cast(part, "float32x16") * ratio))
+            halves.append(vnni_round(T.cast(part, "float32x16") * ratio))
         if len(units) == 2:
             words.append(pack_words(*halves))
         else:

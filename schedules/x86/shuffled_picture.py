@@ -8,7 +8,8 @@ from tvm.script.ir_builder import tirx as T
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
-from schedules.x86.packed import scale, to_integer
+from schedules.x86.packed import scale
+from schedules.x86.units import vnni_round
 
 LANES, MOST = 16, 64  # bytes of a vector of channels, and of one byte permute
 
@@ -31,7 +32,7 @@ def write_shuffled_picture(
 
 def saturated(value: Expr) -> Expr:
     """float32x16 -> uint8x16, clipped."""
-    rounded = to_integer(T.max(value, T.broadcast(T.float32(0), LANES)))
+    rounded = vnni_round(T.max(value, T.broadcast(T.float32(0), LANES)))
     zero = T.broadcast(T.uint8(0), LANES)
     # saturates unsigned integers, which 2^31 of a float32 out of range is too
     return T.call_llvm_pure_intrin("uint8x16", "llvm.x86.avx512.mask.pmovus.db.512", rounded, zero, T.int16(-1))

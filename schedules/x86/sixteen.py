@@ -7,7 +7,8 @@ from schedules.cpu.epilogue import position
 from schedules.cpu.parameters import Parameters
 from schedules.cpu.unit import DotUnit
 from schedules.workload import Convolution
-from schedules.x86.packed import scale, stored_codes, to_integer
+from schedules.x86.packed import scale, stored_codes
+from schedules.x86.units import vnni_round
 
 LANES = 16
 
@@ -18,7 +19,7 @@ def write_sixteen(
     """As ``schedules.x86.packed.write_packed``, for one accumulator vector with its channels in their own order."""
     y, x, channel = position(workload, unit, row, column, first)
     channels = T.ramp(channel, 1, LANES)
-    words = T.bind(narrow_words(to_integer(scale(workload, buffers, total, first * LANES))))
+    words = T.bind(narrow_words(vnni_round(scale(workload, buffers, total, first * LANES))))
     if workload.from_stream:
         if buffers.skip is not None:
             words = T.bind(T.call_llvm_pure_intrin("int16x16", "llvm.sadd.sat.v16i16", words, buffers.skip[y, x, channels]))
@@ -27,7 +28,7 @@ def write_sixteen(
     if buffers.codes is None:
         return
     if workload.from_stream:
-        words = narrow_words(to_integer(T.cast(words, "float32x16") * buffers.ratio[channels]))
+        words = narrow_words(vnni_round(T.cast(words, "float32x16") * buffers.ratio[channels]))
     if workload.zero_points:
         zeros = T.cast(buffers.padding[channels], "int16x16") - T.broadcast(T.int16(unit.layout.bias), LANES)
         words = T.call_llvm_pure_intrin("int16x16", "llvm.sadd.sat.v16i16", words, zeros)

@@ -16,7 +16,7 @@ def vnni_dot(total: Expr, activation: Expr, weight: Expr) -> Expr:
 
 
 def vnni_round(value: Expr) -> Expr:
-    """cvtps2dq: one instruction where nearbyint and a conversion would be two."""
+    """float32x16 -> int32x16, half to even: cvtps2dq, one instruction where nearbyint and a conversion would be two."""
     zero = T.broadcast(T.int32(0), 16)
     return T.call_llvm_pure_intrin(
         "int32x16", "llvm.x86.avx512.mask.cvtps2dq.512", value, zero, T.int16(-1), T.int32(4)

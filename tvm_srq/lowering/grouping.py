@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from itertools import chain
 
 from tvm_srq.lowering.integer_graph import IntegerCall, IntegerTensor
-from tvm_srq.steps import Multiply, Select
-from tvm_srq.steps.fused import MEMBERS, Fused, Member
+from tvm_srq.steps import Select
+from tvm_srq.steps.fused import BLOCK, Fused, Member, is_elementwise
 from tvm_srq.steps.step import Step
-
-BLOCK = 16  # channels: where a part of a stream may begin that is read as such
 
 
 def group_elementwise(calls: list[IntegerCall], tensors: Mapping[str, IntegerTensor]) -> list[IntegerCall]:
@@ -40,17 +38,13 @@ class Grouping:
 
     def run(self) -> list[IntegerCall]:
         for number, call in enumerate(self.calls):
-            if not self.fusible(call):
+            if not is_elementwise(call.step):
                 continue
             for name in call.inputs:
                 maker = self.maker.get(name)
-                if maker is not None and self.fusible(self.calls[maker]) and self.alike(call, self.calls[maker]):
+                if maker is not None and is_elementwise(self.calls[maker].step) and self.alike(call, self.calls[maker]):
                     self.merge(self.group_of[maker], self.group_of[number])
         return without_unread([self.made(self.groups[group]) for group in self.order()])
-
-    def fusible(self, call: IntegerCall) -> bool:
-        """Whether a call works element by element."""
-        return call.step.name in MEMBERS and not (isinstance(call.step, Multiply) and call.step.broadcast == "channel")
 
     def alike(self, one: IntegerCall, other: IntegerCall) -> bool:
         """Whether two calls make values of one size."""
@@ -98,7 +92,8 @@ class Grouping:
     def made(self, numbers: list[int]) -> IntegerCall:
         """The call that a group becomes."""
         members = [self.calls[number] for number in numbers]
-        if not self.fusible(members[0]) or (len(members) == 1 and not any(name in self.views for name in members[0].inputs)):
+        alone = len(members) == 1 and not any(name in self.views for name in members[0].inputs)
+        if alone or not is_elementwise(members[0].step):
             return members[0]
         inside = {call.outputs[0] for call in members}
         sources = list(dict.fromkeys(self.source(name) for call in members for name in call.inputs if name not in inside))

@@ -17,6 +17,12 @@ from tvm_srq.steps.scale import Scale
 from tvm_srq.steps.step import Step
 
 MEMBERS: dict[str, type[Step]] = {step.name: step for step in (Add, Encode, Lookup, Multiply, Scale)}
+BLOCK = 16  # channels: where a part of a stream may begin that is read as such
+
+
+def is_elementwise(step: Step) -> bool:
+    """Whether a step computes an element from the same elements of its inputs, so that it can be a member."""
+    return type(step) in MEMBERS.values() and not (isinstance(step, Multiply) and step.broadcast == "channel")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Fused(Step):
 
     Attributes:
         members: in order; codes are nobody's operand.
-        firsts: of each input, the first channel that is read, a multiple of 16 where it is not 0.
+        firsts: of each input, the first channel that is read, a multiple of BLOCK.
         outputs: numbers of the members whose results are written.
         channels: of every member's result.
     """
@@ -50,13 +56,12 @@ class Fused(Step):
 
     def __post_init__(self) -> None:
         for number, member in enumerate(self.members):
-            self._require(type(member.step) in MEMBERS.values(), f"{member.step.name} is not done element by element")
+            self._require(is_elementwise(member.step), f"{member.step.name} is not done element by element")
             self._require(all(0 <= i < len(self.firsts) + number for i in member.operands), "an operand that is not there yet")
             read = [self.members[i - len(self.firsts)].step for i in member.operands if i >= len(self.firsts)]
             self._require(not any(isinstance(step, Encode) for step in read), "codes are read")
-            self._require(not (isinstance(member.step, Multiply) and member.step.broadcast == "channel"), "one channel for all")
         self._require(bool(self.outputs) and all(0 <= i < len(self.members) for i in self.outputs), "outputs that nobody makes")
-        self._require(all(first >= 0 and first % 16 == 0 for first in self.firsts), f"read from channels {self.firsts} on")
+        self._require(all(first >= 0 and first % BLOCK == 0 for first in self.firsts), f"read from channels {self.firsts} on")
 
     @property
     def single_pixels(self) -> tuple[int, ...]:
