@@ -47,7 +47,9 @@ def test_the_expected_error_is_no_larger_than_by_any_strength(seed, precision):
 
 def test_even_channels_and_weights_stay_even():
     even, weight = np.ones(4), np.ones((3, 4, 1, 1), np.float32)
-    assert balanced_factors(even, [Reading(weight, FOUR)], even, 15, even) == pytest.approx(even, rel=0.1)
+    reading = Reading(weight, FOUR)
+    found = balanced_factors(even / 15, sensitivity_to_channels([reading], 4), [row_of(reading, even)], even)
+    assert found == pytest.approx(even, rel=0.1)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -67,7 +69,7 @@ def test_rows_of_groups_read_their_own_channels():
     weight = np.arange(1, 9, dtype=np.float32).reshape(4, 2, 1, 1)
     row = row_of(Reading(weight, FOUR), np.ones(4))
     assert row.channels.tolist() == [[0, 1], [0, 1], [2, 3], [2, 3]]
-    assert largest_weights([Reading(weight, FOUR)], np.ones(4)).tolist() == [3, 4, 7, 8]
+    assert largest_weights([row], 4).tolist() == [3, 4, 7, 8]
     assert row.power.tolist() == [1, 1, 1, 1]
     remaining = np.full((2, 3, 3), 0.5)
     assert row_of(Reading(np.ones((1, 2, 3, 3), np.float32), FOUR, remaining=remaining), np.ones(2)).power.tolist() == [4.5, 4.5]

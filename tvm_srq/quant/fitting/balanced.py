@@ -49,29 +49,31 @@ def row_of(reading: Reading, power: NDArray[np.float64]) -> Row:
 
 
 def balanced_factors(
-    widths: NDArray[np.float64], readings: Sequence[Reading], power: NDArray[np.float64], codes: float,
-    start: NDArray[np.floating],
-) -> NDArray[np.float32]:  # fmt: skip
+    reach: NDArray[np.float64], gain: NDArray[np.float64], rows: Sequence[Row], start: NDArray[np.floating]
+) -> NDArray[np.float32]:
     """(C,) factors of least expected error, the largest 1, found by descent from ``start``.
 
     Args:
-        widths: (C,) of the channels' ranges, as far as codes reach.
-        power: (C,) mean square of the channels.
-        codes: how many steps reach over a range.
+        reach: (C,) widths of the channels' ranges, as far as codes reach, by the number of codes.
+        gain: (C,) what a channel's squared error counts (quant.fitting.equalize.sensitivity_to_channels).
     """
-    gain, rows = sensitivity_to_channels(readings, len(widths)), [row_of(reading, power) for reading in readings]
     logarithms = np.log(start.astype(np.float64))
     lowest, best = np.inf, logarithms
     mean, square = np.zeros_like(logarithms), np.zeros_like(logarithms)
     for step in range(1, STEPS + 1):
-        error, slope = expected_error(np.exp(logarithms), widths / codes, gain, rows)
+        error, slope = expected_error(np.exp(logarithms), reach, gain, rows)
         if error < lowest:
             lowest, best = error, logarithms
         slope = slope / max(error, 1e-300)
         mean, square = (d * old + (1 - d) * new for d, old, new in zip(DECAYS, (mean, square), (slope, slope**2)))
         change = mean / (1 - DECAYS[0] ** step) / (np.sqrt(square / (1 - DECAYS[1] ** step)) + 1e-8)
         logarithms = logarithms - RATE * change
-    return np.maximum(np.exp(best - best.max()), SMALLEST_SHARE).astype(np.float32)
+    return largest_one(np.exp(best - best.max())).astype(np.float32)
+
+
+def largest_one(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors by the largest of them, kept away from zero."""
+    return np.maximum(found / found.max(), SMALLEST_SHARE)
 
 
 def expected_error(
@@ -101,23 +103,33 @@ def expected_error(
 def candidate_factors(
     widths: NDArray[np.float64], readings: Sequence[Reading], power: NDArray[np.float64], codes: float
 ) -> list[NDArray[np.float32]]:
-    """By every strength, and balanced (arguments as :func:`balanced_factors` has them)."""
+    """By every strength, and balanced.
+
+    Args:
+        widths: (C,) of the channels' ranges.
+        power: (C,) mean square of the channels.
+        codes: how many steps reach over a range.
+    """
     by_ranges = [by_strength(widths, strength) for strength in STRENGTHS]
-    start = widths**0.5 / np.maximum(largest_weights(readings, power), 1e-30) ** 0.5
-    start = np.maximum(start / start.max(), SMALLEST_SHARE)
-    return by_ranges + [balanced_factors(share * widths, readings, power, codes, start) for share in CLIPPED]
+    gain, rows = sensitivity_to_channels(readings, len(widths)), [row_of(reading, power) for reading in readings]
+    start = largest_one(widths**0.5 / largest_weights(rows, len(widths)) ** 0.5)
+    return by_ranges + [balanced_factors(share * widths / codes, gain, rows, start) for share in CLIPPED]
 
 
-def largest_weights(readings: Sequence[Reading], power: NDArray[np.float64]) -> NDArray[np.float64]:
+def largest_weights(rows: Sequence[Row], count: int) -> NDArray[np.float64]:
     """(C,) the largest magnitude that reads each channel, kept away from zero."""
-    found = np.zeros(len(power))
-    for reading in readings:
-        row = row_of(reading, power)
+    found = np.zeros(count)
+    for row in rows:
         np.maximum.at(found, np.broadcast_to(row.channels, row.largest.shape), row.largest)
     return np.maximum(found, SMALLEST_SHARE * max(found.max(), 1e-30))
 
 
-def fit_best_factors(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
-    """A dual region at the factors of least expected output error."""
+def fit_candidates(observer: Observer, readings: Sequence[Reading], precision: Precision) -> list[Fit]:
+    """A dual region at each of the candidates' factors."""
     candidates = candidate_factors(observer.ranges(), readings, observer.power, 2.0**precision.activation_bits)
-    return min((fit_equalized(observer, readings, precision, factors) for factors in candidates), key=lambda fit: fit.error)
+    return [fit_equalized(observer, readings, precision, factors) for factors in candidates]
+
+
+def fit_best_factors(observer: Observer, readings: Sequence[Reading], precision: Precision) -> Fit:
+    """The one of least expected output error."""
+    return min(fit_candidates(observer, readings, precision), key=lambda fit: fit.error)

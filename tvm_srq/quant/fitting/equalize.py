@@ -86,9 +86,8 @@ def weights_error(readings: Sequence[Reading], equalization: NDArray[np.float32]
         weight, squared = reading.weight, equalization.astype(np.float64) ** 2
         codes, scale = equalized_weights(weight, equalization, power, reading.precision)
         difference = codes * scale.reshape(-1, 1, 1, 1).astype(np.float64) - weight * per_weight(equalization, weight.shape)
-        seen = per_weight(power / squared, weight.shape)
-        if reading.remaining is not None:
-            seen = (reading.remaining / squared[:, None, None])[None]
+        left = reading.remaining
+        seen = per_weight(power / squared, weight.shape) if left is None else (left / squared[:, None, None])[None]
         total += float(reading.counts @ (seen * difference**2).sum((1, 2, 3)))
     return total
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.quant.coded_values import CodedValues
-from tvm_srq.quant.fitting.balanced import candidate_factors, fit_best_factors
-from tvm_srq.quant.fitting.equalize import Fit, Reading, by_strength, fit_equalized, sensitivity_to_channels
+from tvm_srq.quant.fitting.balanced import fit_best_factors, fit_candidates
+from tvm_srq.quant.fitting.equalize import Fit, Reading, by_strength, sensitivity_to_channels
 from tvm_srq.quant.fitting.output_choice import OutputChooser, full_range, other_ranges
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Precision
@@ -92,9 +92,7 @@ class ValueFitter:
         if self.is_placed(precision):
             return fit_by_output(self.reaching(value), readings, precision, choose)
         if precision.activation_bits < FEWEST_BITS:  # upsamplers as the body: a dual region
-            codes = 2.0**precision.activation_bits
-            candidates = candidate_factors(observer.ranges(), readings, observer.power, codes)
-            return choose([fit_equalized(observer, readings, precision, factors) for factors in candidates])
+            return choose(fit_candidates(observer, readings, precision))
         return choose(other_ranges(observer, precision, choose(full_range(observer, precision))))
 
     def fit_inside(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:

@@ -8,6 +8,7 @@ derivatives there (Hutchinson's estimate), so one backward pass of a picture tel
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def output_gains(network: GraphNetwork, pictures: Sequence[Tensor], seed: int = 
     total = {name: np.zeros(network.convolution(name).out_channels) for name in names}
     for picture in pictures:
         seen: dict[str, Tensor] = {}
-        hooks = [network.convolution(name).register_forward_hook(keep_in(seen, name)) for name in names]
+        hooks = [network.convolution(name).register_forward_hook(partial(keep, seen, name)) for name in names]
         try:
             output = network(picture.clone().requires_grad_()) / network.graph.picture.grey_level
         finally:
@@ -45,8 +46,6 @@ def output_gains(network: GraphNetwork, pictures: Sequence[Tensor], seed: int = 
     return {name: np.maximum(gains, LEAST * gains.mean() or 1.0) for name, gains in total.items()}
 
 
-def keep_in(seen: dict[str, Tensor], name: str):  # type: ignore[no-untyped-def]
-    def hook(module: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        seen[name] = output
-
-    return hook
+def keep(seen: dict[str, Tensor], name: str, module: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    """A forward hook."""
+    seen[name] = output
