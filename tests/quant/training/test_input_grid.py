@@ -67,6 +67,16 @@ def codes_of(spec: QuantSpec, name: str, x: torch.Tensor) -> torch.Tensor:
     return fake_quantize(x / factors, layer.input, layer.zero_point) * factors
 
 
+def moved_grids(network: GraphNetwork, spec: QuantSpec) -> QuantSpec:
+    """``spec`` with every shared grid's steps moved at random by a third."""
+    student = trainable_network(network, spec)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for grid in student.get_submodule(GRIDS):
+            grid.log_steps.add_(0.3 * torch.randn(grid.log_steps.shape, generator=generator))
+    return trained_spec(student, spec)
+
+
 def test_readers_of_a_value_share_a_grid(quantized):
     network, spec, _ = quantized
     grids = SharedGrids(spec)
@@ -103,12 +113,7 @@ def test_an_untrained_network_has_the_same_codes(quantized):
 
 def test_training_keeps_readers_on_one_form(quantized):
     network, spec, batches = quantized
-    student = trainable_network(network, spec)
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for grid in student.get_submodule(GRIDS):
-            grid.log_steps.add_(0.3 * torch.randn(grid.log_steps.shape, generator=generator))
-    moved = trained_spec(student, spec)
+    moved = moved_grids(network, spec)
     assert not np.allclose(real_steps(moved, "x.fuse"), real_steps(spec, "x.fuse"), rtol=0.05)
     if spec.metadata["equalize"]:
         for reader in ("x.0", "x.1"):
@@ -116,7 +121,7 @@ def test_training_keeps_readers_on_one_form(quantized):
             assert np.array_equal(steps, real_steps(moved, "x.fuse")[: len(steps)])
         assert len(find_code_needs(moved.graph, moved).maps) == len(find_code_needs(spec.graph, spec).maps) == 3
     with torch.no_grad():
-        convolution = student.get_submodule("x.0")
+        convolution = trainable_network(network, moved).get_submodule("x.0")
         assert isinstance(convolution, TrainableConvolution)
         x = network.advance({PICTURE: batches[0]}, 0, 2)["head.relu"]
         steps = torch.tensor(real_steps(moved, "x.0"), dtype=torch.float32)[:, None, None]
@@ -127,6 +132,7 @@ def test_training_keeps_readers_on_one_form(quantized):
 @pytest.mark.parametrize("quantized", ["W4A4"], indirect=True)
 def test_finetuning_shares_maps_still(quantized):
     network, spec, batches = quantized
+    spec = moved_grids(network, spec)  # what calibration chose leaves nothing to gain on a network this small
     trained, history = finetune(network, spec, batches, batches, replace(SCHEDULE, steps=60))
     assert min(history) < history[0]
     assert {call.step.name for call in IntegerReference(trained).program.calls} == {"convolution"}
