@@ -1,23 +1,29 @@
 """What the commands do, as functions."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tvm_srq import __version__
-from tvm_srq.checks import LARGEST_SEED, require_number, require_threads
+from tvm_srq.checks import LARGEST_SEED, require_number
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.data.pictures import has_colours, in_grey, picture_format, read_picture, write_picture
+from tvm_srq.data.pictures import in_grey, picture_format
 from tvm_srq.errors import UserError
 from tvm_srq.files import replacing, require_folder, require_other, write_json, written_through
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
+from tvm_srq.pictures.formats import require_format
+from tvm_srq.pictures.jobs import plan_jobs
+from tvm_srq.pictures.pipeline import Summary, run_jobs
+from tvm_srq.pictures.reading import read_whole
+from tvm_srq.pictures.settings import DEFAULTS, RunSettings
+from tvm_srq.pictures.upscaling import upscale_picture
+from tvm_srq.pictures.writing import write_whole
 from tvm_srq.remote.address import DeviceAddress
-from tvm_srq.upscalers import load_upscaler, require_not_told
+from tvm_srq.upscalers import load_upscaler, opened, require_not_told
 
 if TYPE_CHECKING:
     from torch import nn
@@ -190,50 +196,42 @@ def tune(
 
 
 def run(
-    network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None
-) -> None:
-    """Upscale one picture file, here or on a device."""
-    picture_format(output)
+    network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None,
+    settings: RunSettings = DEFAULTS,
+) -> list[str]:  # fmt: skip
+    """Upscale one picture file, here or on a device; an output that is there is replaced, unless the settings say ``resume``.
+
+    Returns:
+        What of the picture the output does not hold, in words.
+    """
+    if settings.suffix or settings.recursive:
+        raise UserError("suffix and recursive are for outputs in a folder; name one, or give the output's name alone")
+    name = picture_format(output) if settings.format is None else require_format(settings.format)
+    require_folder(Path(output))
     require_other(output, network, picture)
-    source = read_picture(picture)
-    if device is None:
-        loaded = load_upscaler(network, threads)
-        result = loaded.upscale(taken(source, picture, loaded.channels))
-    else:
-        result = run_on_device(network, source, picture, threads, device)
-    write_picture(output, result)
+    if settings.resume and os.path.lexists(output) and not written_through(output):
+        return []
+    source = read_whole(picture)
+    with opened(network, threads, device) as loaded:
+        result = upscale_picture(source, loaded, settings.alpha, picture)
+    return write_whole(output, result, name, settings.quality)
 
 
-def taken(source: NDArray[np.uint8], path: str | Path, channels: int | None) -> NDArray[np.uint8]:
-    """A picture file's pixels for a network of ``channels``; a grey one gets grey pictures only.
+def run_folder(
+    network: str | Path, inputs: Sequence[str | Path], folder: str | Path, threads: int | None = None,
+    device: DeviceAddress | None = None, settings: RunSettings = DEFAULTS, tell: Callable[[str], None] = print,
+) -> Summary:  # fmt: skip
+    """Upscale picture files and folders of them into a folder, which is made where it is missing, here or on a device.
 
-    Raises:
-        UserError: it has colours, which would be lost.
-    """
-    if channels != 1:
-        return source
-    if has_colours(source):
-        raise UserError(f"{path} has colours, and the network upscales grey pictures: convert it to grey")
-    return in_grey(source)
-
-
-def run_on_device(
-    network: str | Path, source: NDArray[np.uint8], picture: str | Path, threads: int | None, address: DeviceAddress
-) -> NDArray[np.uint8]:
-    """The pixels of a picture file, upscaled by a ``.tar`` on a device that a tracker lends.
+    Args:
+        tell: gets, a line each, which pictures failed, and what outputs do not hold of their inputs.
 
     Raises:
-        UserError: no such network, tracker or device, or the device is lost.
+        UserError: the network cannot be loaded, there is no picture, or two of them would have one output.
     """
-    if Path(network).suffix != ".tar":
-        raise UserError(f"{network} is not compiled; devices run .tar networks: tvm-srq compile NET.srq --target NAME -o NET.tar")
-    require_threads(threads)
-    from tvm_srq.remote.device import borrowed
-    from tvm_srq.remote.session import RemoteSession
-
-    with borrowed(address) as device:
-        session = RemoteSession(network, device, threads)
-        return session(taken(source, picture, session.program.channels))
+    jobs = plan_jobs(inputs, folder, settings)
+    with opened(network, threads, device) as loaded:
+        return run_jobs(jobs, loaded, settings, tell)
 
 
 def evaluate(

@@ -10,6 +10,10 @@ class UserError(Exception):
     """Bad input: the message says what is wrong, where, and how to mend it (the command exits with 2)."""
 
 
+class PartialError(Exception):
+    """Some of several inputs failed, each of which is told already, and the others are done (the command exits with 1)."""
+
+
 def shortened(text: object, longest: int = 200) -> str:
     """A name as a message quotes it: the middle of a very long one is left out."""
     whole = str(text)
@@ -27,6 +31,8 @@ def guarded(program: str, work: Callable[[], object]) -> int:
         return 1
     except UserError as error:
         return told(f"{program}: {error}", 2)
+    except PartialError:
+        return 1
     except OSError as error:  # the machine's trouble, whatever the program was at
         if error.errno is None:
             raise

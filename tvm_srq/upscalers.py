@@ -1,6 +1,7 @@
 """Whatever upscales pictures, as a function: compiled, quantized, in float32, or bicubic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from tvm_srq.checks import require_threads
 from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.errors import UserError
+from tvm_srq.remote.address import DeviceAddress
 
 if TYPE_CHECKING:
     from tvm_srq.graph.picture_options import PictureOptions
@@ -70,6 +73,28 @@ def load_upscaler(
 
     graph = load_graph(path, scale, picture or UNTOLD)
     return Loaded(GraphRunner(graph), graph.scale, "PyTorch float32", graph.picture.channels)
+
+
+@contextmanager
+def opened(path: str | Path, threads: int | None, address: DeviceAddress | None) -> Iterator[Loaded]:
+    """As :func:`load_upscaler`, or a ``.tar`` on a device that a tracker lends for as long.
+
+    Raises:
+        UserError: no such network, tracker or device.
+    """
+    if address is None:
+        yield load_upscaler(path, threads)
+        return
+    if Path(path).suffix != ".tar":
+        raise UserError(f"{path} is not compiled; devices run .tar networks: tvm-srq compile NET.srq --target NAME -o NET.tar")
+    require_threads(threads)
+    from tvm_srq.remote.device import borrowed
+    from tvm_srq.remote.session import RemoteSession
+
+    with borrowed(address) as device:
+        session = RemoteSession(path, device, threads)
+        target = session.manifest["target"]
+        yield Loaded(session, session.scale, f"compiled for {target}, on {device.name}", session.program.channels)
 
 
 def require_not_told(path: Path, picture: "PictureOptions | None") -> None:

@@ -84,7 +84,7 @@ CASES = {
     "run net.tar text.png -o out.png": "text.png is not a readable picture",
     "run net.tar net.srq -o out.png": "net.srq is not a readable picture",
     "run net.tar missing.png -o out.png": "picture missing.png does not exist",
-    "run net.tar empty -o out.png": "picture empty is a folder",
+    "run net.tar empty -o out": "folder empty holds no picture",
     "run net.tar pictures/a.png -o missing/out.png": "folder missing does not exist",
     "run net.tar pictures/a.png -o out.txt": ".txt names no picture format",
     "run net.tar pictures/a.png -o out": "no suffix names no picture format",

@@ -83,15 +83,20 @@ class RemoteSession:
             request_remote_tiles(device, self.manifest["tvm_target"])
             if threads is not None:
                 device.set_threads(threads)
+        self.execution: RemoteExecution | None = None
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8.
+        """(H, W, C) uint8 -> (scale * H, scale * W, C) uint8. The device is prepared again when the size changes.
 
         Raises:
             UserError: the network does not take such pictures, or not so small ones; or the device is lost.
         """
         complete = require_picture(self.program, picture)
-        result = self.prepare(*complete.shape[:2])(complete)
+        height, width = complete.shape[:2]
+        if self.execution is None or (self.execution.height, self.execution.width) != (height, width):
+            self.execution = None  # its memory first
+            self.execution = self.prepare(height, width)
+        result = self.execution(complete)
         return result if picture.ndim == 3 else result[..., 0]
 
     def prepare(self, height: int, width: int, by_step: bool = False) -> RemoteExecution:
