@@ -3,12 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+RINGS = 8  # of pixels around what is visible that continue it closely; farther off, blocks will do
+
 
 def filled(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Colours with those of fully transparent pixels made up from their neighbours; all others stay.
 
     A network's receptive field reaches over the edge of what is visible, and what it finds there decides the edge's colours.
-    Means of visible pixels are taken over blocks of 2x2, 4x4, .. and each hidden pixel gets the smallest block's that has any.
+    Next to what is visible a hidden pixel gets the mean of its neighbours, ring by ring; then the mean of the smallest block of
+    2x2, 4x4, .. pixels around it that has any.
 
     Args:
         colours: (H, W, C). alpha: (H, W).
@@ -16,11 +19,30 @@ def filled(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
     hidden = alpha == 0
     if not hidden.any() or hidden.all():
         return colours
-    weights = alpha[:, :, None].astype(np.float32) / 255
-    means = weighted_means(colours * weights, weights)
+    weights = np.pad(alpha[:, :, None].astype(np.float32) / 255, ((1, 1), (1, 1), (0, 0)))
+    sums = np.pad(colours.astype(np.float32), ((1, 1), (1, 1), (0, 0))) * weights
+    for _ in range(RINGS):
+        add_ring(sums, weights)
+    means = weighted_means(sums[1:-1, 1:-1], weights[1:-1, 1:-1])
     result = colours.copy()
     result[hidden] = np.floor(means[hidden] + 0.5)
     return result
+
+
+def add_ring(sums: NDArray[np.floating], weights: NDArray[np.floating]) -> None:
+    """Give pixels without weight that have neighbours with some the mean of these, with full weight.
+
+    Args:
+        sums: (H, W, C), of which the first and last row and column are margin. weights: (H, W, 1).
+    """
+    known = weights[:, :, 0] > 0
+    wide = known[:-2] | known[1:-1] | known[2:]
+    near = (wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]) & ~known[1:-1, 1:-1]
+    rows, columns = np.nonzero(near)
+    neighbours = [(rows + down, columns + right) for down in range(3) for right in range(3)]
+    total = sum(weights[place] for place in neighbours)
+    means = sum(sums[place] for place in neighbours) / total
+    sums[rows + 1, columns + 1], weights[rows + 1, columns + 1] = means, 1
 
 
 def weighted_means(sums: NDArray[np.floating], weights: NDArray[np.floating]) -> NDArray[np.floating]:

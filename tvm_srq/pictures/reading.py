@@ -1,5 +1,6 @@
 """Reading a picture file with all its frames and what surrounds its pixels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -7,7 +8,7 @@ from PIL import Image, ImageOps
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_file
 from tvm_srq.pictures.colours import frame_of, raw_mode
-from tvm_srq.pictures.metadata import read_metadata
+from tvm_srq.pictures.metadata import FAILURES, read_metadata
 from tvm_srq.pictures.picture import ENDLESS, Picture
 
 SEQUENCES = {"GIF": "animation", "PNG": "animation", "WEBP": "animation", "AVIF": "animation", "TIFF": "pages"}
@@ -40,7 +41,7 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
             image.seek(index)
             stored = raw_mode(image) or stored
         image.load()
-        upright, duration = ImageOps.exif_transpose(image), float(image.info.get("duration", 0))
+        upright, duration = turned_upright(image), float(image.info.get("duration", 0))
         if index == 0:
             metadata, unread = read_metadata(image, upright)
             plays = read_plays(image)
@@ -50,7 +51,17 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
     if count > 1 and not kind:
         lost.append(f"{count - 1} further {'picture' if count == 2 else 'pictures'} of {image.format}")
     still_first = kind == "animation" and count > 1 and bool(getattr(image, "default_image", False))
+    if len(frames) > 1 and kind == "animation" and all(frame.alpha is None or frame.alpha.min() == 255 for frame in frames):
+        frames = [replace(frame, alpha=None) for frame in frames]  # encoders use it for what does not change, and all is opaque
     return Picture(frames, metadata, kind or "pages", plays, still_first, tuple(dict.fromkeys([*lost, *unread])))
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A copy of a loaded image as its EXIF says; as it is stored where that is damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except FAILURES:
+        return image.copy()
 
 
 def read_plays(image: Image.Image) -> int:
