@@ -231,6 +231,7 @@ def run_folder(
     """
     jobs = plan_jobs(inputs, folder, settings)
     with opened(network, threads, device) as loaded:
+        Path(folder).mkdir(parents=True, exist_ok=True)
         return run_jobs(jobs, loaded, settings, tell)
 
 

@@ -142,6 +142,14 @@ def test_more_colours_than_gif_has_are_told(tmp_path):
     assert write_whole(tmp_path / "a", picture, "GIF") == ["colours (GIF has 256 a frame)"]
 
 
+def test_a_profile_of_grey_needs_a_grey_file(tmp_path):
+    profile = picture_files.SRGB[:16] + b"GRAY" + picture_files.SRGB[20:]
+    picture = Picture([Frame(GREY)], Metadata(icc_profile=profile))
+    assert write_whole(tmp_path / "a", picture, "PNG") == [] and read_whole(tmp_path / "a").metadata.icc_profile == profile
+    assert write_whole(tmp_path / "b", picture, "WEBP") == ["the ICC profile (of grey, and WEBP is written in RGB)"]
+    assert read_whole(tmp_path / "b").metadata.icc_profile == b""
+
+
 def test_quality(tmp_path):
     picture = Picture([Frame(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))])
     for name in ("JPEG", "WEBP", "AVIF"):

@@ -63,6 +63,21 @@ def test_run_writes_what_it_writes_here(tmp_path, artifact, options):
     assert np.array_equal(read_picture(tmp_path / "there.png"), read_picture(tmp_path / "here.png"))
 
 
+def test_a_folder_is_upscaled_on_a_device(tmp_path, artifact, options, reference, capsys, monkeypatch):
+    (tmp_path / "in").mkdir()
+    sizes = {"a.png": (9, 8), "b.png": (9, 8), "c.png": (7, 12)}
+    for name, size in sizes.items():
+        write_picture(tmp_path / "in" / name, sample_picture(*size))
+    (tmp_path / "in/broken.png").write_text("no picture")
+    prepared, prepare = [], RemoteSession.prepare
+    monkeypatch.setattr(RemoteSession, "prepare", lambda self, *size: prepared.append(size) or prepare(self, *size))
+    assert main(["run", str(artifact), f"{tmp_path}/in", "-o", f"{tmp_path}/out", *options]) == 1
+    assert capsys.readouterr().out.startswith("3 upscaled, 0 skipped, 1 failed; ")
+    for name, size in sizes.items():
+        assert np.array_equal(read_picture(tmp_path / "out" / name), reference(sample_picture(*size)))
+    assert prepared == [(9, 8), (7, 12)]  # again when the size changes
+
+
 def test_benchmark_prints_and_writes_its_figures(tmp_path, artifact, options, capsys):
     arguments = ["benchmark", str(artifact), "--size", "10x12", "--rounds", "3", "--per-layer", *options]
     assert main([*arguments, "--json", f"{tmp_path}/figures.json"]) == 0

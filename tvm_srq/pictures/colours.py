@@ -36,7 +36,7 @@ def frame_of(image: Image.Image, stored: str, path: Path, duration: float = 0.0)
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         return Frame(from_deep_grey(values, path)[:, :, :1], key_alpha(image, values), duration), [SIXTEEN_BITS]
-    lost = [SIXTEEN_BITS] if ";16" in stored else []
+    lost = [SIXTEEN_BITS] if ";16" in stored and not stored.startswith("BGR") else []  # BMP has 16 bits a pixel
     if image.mode == "CMYK":
         converted, problem = from_inks(image)
         return Frame(np.asarray(converted), None, duration), [*lost, INKS, *problem]

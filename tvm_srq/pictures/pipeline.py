@@ -54,7 +54,8 @@ def attempt(job: Job, work: Callable[..., Result], *arguments: object) -> Result
     try:
         return work(*arguments)
     except UserError as error:
-        return Failure(str(error))
+        named = str(job.source) in str(error) or str(job.output) in str(error)
+        return Failure(str(error) if named else f"{job.source}: {error}")
     except Exception as error:
         reason = " ".join(str(error).split())
         return Failure(f"{job.source} failed: {type(error).__name__} {shortened(reason)}".rstrip())
@@ -78,6 +79,7 @@ def run_jobs(jobs: Sequence[Job], loaded: Loaded, settings: RunSettings, tell: T
         try:
             batch.run(jobs, loaded)
         except KeyboardInterrupt:
+            batch.settle()
             raise KeyboardInterrupt(f"{summary.upscaled} of {len(jobs)} pictures are upscaled; --resume goes on") from None
     summary.seconds = time.perf_counter() - began
     return summary
@@ -88,23 +90,23 @@ class Batch:
 
     def __init__(self, settings: RunSettings, tell: Tell, summary: Summary, progress: tqdm):
         self.settings, self.tell, self.summary, self.progress = settings, tell, summary, progress
+        self.writing: list[tuple[Job, Future]] = []
 
     def run(self, jobs: Sequence[Job], loaded: Loaded) -> None:
         with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
             reading = [reader.submit(attempt, job, self.read, job) for job in jobs[:1]]
-            writing: list[tuple[Job, Future]] = []
             for index, job in enumerate(jobs):
                 outcome = reading.pop().result()
                 reading += [reader.submit(attempt, following, self.read, following) for following in jobs[index + 1 : index + 2]]
                 if isinstance(outcome, Picture):
                     outcome = attempt(job, upscale_picture, outcome, loaded, self.settings.alpha, job.source)
-                self.settle(writing)
+                self.settle()
                 if isinstance(outcome, Picture):
-                    writing.append((job, writer.submit(attempt, job, self.write, job, outcome)))
+                    self.writing.append((job, writer.submit(attempt, job, self.write, job, outcome)))
                 else:
                     self.count(job, outcome)
                 del outcome
-            self.settle(writing)
+            self.settle()
 
     def read(self, job: Job) -> Picture | None:
         """None: the output is there, and stays."""
@@ -121,12 +123,13 @@ class Batch:
         lost = write_whole(job.output, picture, job.format, self.settings.quality)
         return sum(frame.pixels for frame in picture.frames), lost
 
-    def settle(self, writing: list[tuple[Job, Future]]) -> None:
+    def settle(self) -> None:
         """Wait for what is being written."""
-        while writing:
-            job, future = writing[0]
-            self.count(job, future.result())
-            writing.pop()
+        while self.writing:
+            [(job, future)] = self.writing
+            outcome = future.result()
+            self.writing.clear()  # not sooner: an interruption may come while this waits
+            self.count(job, outcome)
 
     def count(self, job: Job, outcome: tuple[int, list[str]] | Failure | None) -> None:
         if isinstance(outcome, Failure):
