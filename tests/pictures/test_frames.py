@@ -147,6 +147,14 @@ def test_a_previewing_file_has_one_picture(tmp_path):
     assert len(picture.frames) == 1 and picture.lost == ("1 further picture of MPO",)
 
 
+def test_captions_are_told(tmp_path):
+    resource = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + (4).to_bytes(4, "big") + b"text"
+    segment = b"\xff\xed" + (len(resource) + 2).to_bytes(2, "big") + resource
+    picture_files.rgb().save(tmp_path / "a.jpg", extra=segment)
+    picture_files.rgb().save(tmp_path / "a.tif", tiffinfo={33723: b"text"})
+    assert read_whole(tmp_path / "a.jpg").lost == read_whole(tmp_path / "a.tif").lost == ("IPTC captions",)
+
+
 def test_an_animation_cut_off_is_no_picture(tmp_path):
     first, *rest = picture_files.frames("RGB")
     first.save(tmp_path / "a.gif", save_all=True, append_images=rest)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tvm_srq.data.bicubic import resize_bicubic
+from tvm_srq.data.pictures import in_grey
 from tvm_srq.errors import UserError
 from tvm_srq.pictures.alpha import filled
 from tvm_srq.pictures.picture import Frame
@@ -27,6 +28,15 @@ def test_a_flat_shape_keeps_its_colour_to_the_edge(channels):
     made = upscale_frame(Frame(hidden, alpha), BICUBIC, "bicubic", "a")
     np.testing.assert_array_equal(made.colours, BICUBIC.upscale(flat))
     np.testing.assert_array_equal(made.alpha, resize_bicubic(alpha, 3))
+
+
+def test_a_flat_shape_through_a_network(small_edsr):
+    alpha, loaded = disc(), load_upscaler(small_edsr.artifact("x86-64-v2"))
+    flat = np.broadcast_to(np.array([200, 30, 90], np.uint8), (*alpha.shape, 3))
+    hidden = np.where(alpha[:, :, None] == 0, np.array([0, 255, 0], np.uint8), flat)
+    made = upscale_frame(Frame(hidden, alpha), loaded, "network", "a")
+    np.testing.assert_array_equal(made.colours, loaded.upscale(flat))
+    np.testing.assert_array_equal(made.alpha, in_grey(loaded.upscale(np.repeat(alpha[:, :, None], 3, 2)))[:, :, 0])
 
 
 def test_edges_of_a_ramp_are_near_the_opaque_reference():

@@ -11,7 +11,7 @@ from tvm_srq.pictures.picture import Metadata
 XMP_KEYWORD = "XML:com.adobe.xmp"
 NO_TEXT = (XMP_KEYWORD, "Raw profile type exif", "Raw profile type xmp", "Comment")  # of PNG keywords: kept as what they are
 GAMMA_OF_SRGB = 0.45455
-XMP_TAG = 700  # TIFF's
+XMP_TAG, IPTC_TAG = 700, 33723  # TIFF's
 IPTC = 0x0404  # of Photoshop's resources
 Base = ExifTags.Base
 DESCRIPTIVE = (
@@ -35,7 +35,7 @@ def read_metadata(image: Image.Image, upright: Image.Image) -> tuple[Metadata, l
         exif = b""
         lost.append("EXIF (damaged)")
     text = {str(key): value for key, value in getattr(image, "text", {}).items()}
-    if IPTC in info.get("photoshop", {}):
+    if IPTC in info.get("photoshop", {}) or IPTC_TAG in getattr(image, "tag_v2", {}):
         lost.append("IPTC captions")
     if "aspect" in info:
         lost.append("the pixels' aspect")
