@@ -7,7 +7,8 @@ from small_network import small_network, small_pictures
 from torch.nn import functional
 
 from tvm_srq.data.pictures import write_picture
-from tvm_srq.graph.graph import PICTURE
+from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.networks import load_graph
 from tvm_srq.quant.fitting.calibrate import quantize_network
@@ -37,6 +38,29 @@ def test_saturated_colours_survive_a_calibration_on_pale_pictures(bits, most, pa
         for colours in (True, False)
     )
     assert with_colours.worst <= most < without.worst / 4
+
+
+def side_by_side() -> Graph:
+    """A picture in three colours behind a concatenation of luma and colour differences, as convolutions of one pixel."""
+    builder, to_luma = GraphBuilder(), np.array([[1, 1, 1]]) / 3
+    to_colours, back = np.array([[1, -1, 0], [0, 1, -1]]), np.linalg.inv(np.array([[1, 1, 1], [3, -3, 0], [0, 3, -3]]) / 3)
+    luma, colours = (
+        builder.convolution(name, PICTURE, weight[:, :, None, None].astype(np.float32), None)
+        for name, weight in (("luma", to_luma), ("colours", to_colours))
+    )
+    joined = builder.add("concat", "joined", [luma, colours])
+    whole = builder.convolution("whole", joined, back[:, :, None, None].astype(np.float32), None)
+    return builder.build(PictureFormat(3), builder.convolution("last", whole, np.eye(3, dtype=np.float32)[:, :, None, None], None))
+
+
+def test_values_side_by_side_hold_colours_too(pale):
+    network = GraphNetwork(side_by_side())
+    settings = {"weight_bits": 8, "activation_bits": 8, "compensation": False}
+    with_colours, without = (
+        colour_errors(network, quantize_network(network, pale, Settings(**settings, colours=colours)))
+        for colours in (True, False)
+    )
+    assert with_colours.worst < without.worst / 20
 
 
 def test_inputs_are_every_combination_of_levels():

@@ -17,14 +17,14 @@ from tvm_srq.data.pictures import list_pictures
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.coded_values import CodedValues, coded_values, parts_of, reads_pixels
-from tvm_srq.quant.fitting.equalize import equalized_weights
+from tvm_srq.quant.fitting.equalize import Fit, equalized_weights
 from tvm_srq.quant.fitting.output_choice import OutputChooser
 from tvm_srq.quant.fitting.pictures import held_out_crops
 from tvm_srq.quant.fitting.plain import fit_plainly
 from tvm_srq.quant.fitting.reached import Reached, flat_inputs, reached_by
 from tvm_srq.quant.fitting.rounding import remaining_power, round_with_feedback
 from tvm_srq.quant.fitting.streams import function_tables, stream_steps
-from tvm_srq.quant.fitting.value_fits import GroupFit, ValueFitter
+from tvm_srq.quant.fitting.value_fits import ValueFitter
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.quantizers.weights import quantize_weights
@@ -91,7 +91,7 @@ class FirstFit:
         found = fit_plainly(self.graph, policy, self.statistics.values)
         return {name: self.rounded(name, layer) for name, layer in found.items()}
 
-    def readers(self, policy: Policy, group: CodedValues, fit: GroupFit) -> dict[str, LayerSpec]:
+    def readers(self, policy: Policy, group: CodedValues, fit: Fit) -> dict[str, LayerSpec]:
         """The layers that read a group of values."""
         layers = {}
         for name in group.readers:

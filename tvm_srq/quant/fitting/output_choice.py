@@ -13,6 +13,7 @@ gains 0.05 dB on EDSR and loses 0.32 on SRResNet. Flat colours must stay what th
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,22 @@ RANGES = (1.2, 0.9, 0.8)  # of the calibrated extremes
 OWN_ERROR = 2.5  # squared grey levels by the square of the upscaling factor: how wrong networks are about photographs
 FLAT = 0.02  # what the worst flat colour counts beside all photographs
 MOST_SHIFT = 0.25  # grey levels that one layer may shift a flat colour by before other ranges are tried
+
+
+class Reader(NamedTuple):
+    """A convolution that reads the values whose codes are chosen.
+
+    Attributes:
+        power: (C,) mean squares of the channels that it reads; ``channels``: (C,) which of the fit's they are.
+    """
+
+    precision: Precision
+    power: NDArray[np.float64]
+    channels: NDArray[np.int64]
+
+
+Readers = dict[str, Reader]
+"""Convolutions that read values of one grid, in execution order; also from call to call."""
 
 
 def full_range(observer: Observer, precision: Precision) -> list[Fit]:
@@ -74,34 +91,27 @@ class OutputChooser:
         self.counts = np.array(counts if flat is None else [*counts, FLAT])
 
     @torch.no_grad()
-    def choose(self, readers: dict[str, Precision], power: NDArray[np.float64], fits: list[Fit]) -> Fit:
-        """The fit of least error when only these readers of one value are quantized.
-
-        Args:
-            readers: the convolutions that read the value alone, in execution order; also from call to call.
-            power: (C,) mean square of the value's channels.
-        """
+    def choose(self, readers: Readers, fits: list[Fit]) -> Fit:
+        """The fit of least error when these readers alone are quantized."""
         self.walk.go_on(self.position_of[next(iter(readers))])
-        tried = [replace(fit, error=self.output_error(readers, power, fit)) for fit in fits]
+        tried = [replace(fit, error=self.output_error(readers, fit)) for fit in fits]
         return min(tried, key=lambda fit: fit.error)
 
     @torch.no_grad()
-    def shifts_colours(self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit) -> bool:
+    def shifts_colours(self, readers: Readers, fit: Fit) -> bool:
         """Whether flat colours visibly change when these readers alone are quantized so."""
         self.walk.go_on(self.position_of[next(iter(readers))])
-        return self.flat is not None and self.errors(readers, power, fit, -1)[0] > MOST_SHIFT**2
+        return self.flat is not None and self.errors(readers, fit, -1)[0] > MOST_SHIFT**2
 
-    def output_error(self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit) -> float:
+    def output_error(self, readers: Readers, fit: Fit) -> float:
         """How much larger the network's error becomes: the logarithm of its factor."""
-        return float(self.counts @ np.log1p(self.errors(readers, power, fit) / self.own))
+        return float(self.counts @ np.log1p(self.errors(readers, fit) / self.own))
 
-    def errors(
-        self, readers: dict[str, Precision], power: NDArray[np.float64], fit: Fit, first: int = 0
-    ) -> NDArray[np.float64]:
+    def errors(self, readers: Readers, fit: Fit, first: int = 0) -> NDArray[np.float64]:
         """By batch, from the ``first`` on."""
         with ExitStack() as stack:
-            for name, precision in readers.items():
-                stack.enter_context(quantized(self.network.convolution(name), power, precision, fit))
+            for name, reader in readers.items():
+                stack.enter_context(quantized(self.network.convolution(name), reader, fit))
             outputs = self.walk.finished(first)
         pairs, picture = list(zip(outputs, self.targets[first:], strict=True)), self.network.graph.picture
         shifts = [] if self.flat is None else [largest_shift(*pairs.pop(), picture) ** 2]
@@ -119,13 +129,15 @@ def largest_shift(outputs: Tensor, targets: Tensor, picture: PictureFormat) -> f
 
 
 @contextmanager
-def quantized(convolution: nn.Conv2d, power: NDArray[np.float64], precision: Precision, fit: Fit) -> Iterator[None]:
+def quantized(convolution: nn.Conv2d, reader: Reader, fit: Fit) -> Iterator[None]:
     """A float convolution with its input and weights quantized, for a while."""
     exact = convolution.weight.data
-    codes, scale = equalized_weights(exact.numpy(), fit.equalization, power, precision)
-    divisors = torch.tensor(fit.equalization)[:, None, None]
+    equalization = fit.equalization[reader.channels]
+    zero_point = None if fit.zero_point is None else fit.zero_point[reader.channels]
+    codes, scale = equalized_weights(exact.numpy(), equalization, reader.power, reader.precision)
+    divisors = torch.tensor(equalization)[:, None, None]
     convolution.weight.data = torch.tensor(codes * scale.reshape(-1, 1, 1, 1))
-    hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / divisors, fit.quantizer, fit.zero_point),))
+    hook = convolution.register_forward_pre_hook(lambda _, x: (fake_quantize(x[0] / divisors, fit.quantizer, zero_point),))
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from tvm_srq.graph.graph import PICTURE, Graph
 from tvm_srq.quant.coded_values import CodedValues
 from tvm_srq.quant.fitting.balanced import fit_best_factors, fit_candidates
 from tvm_srq.quant.fitting.equalize import Fit, Reading, by_strength, sensitivity_to_channels
-from tvm_srq.quant.fitting.output_choice import OutputChooser, full_range, other_ranges
+from tvm_srq.quant.fitting.output_choice import OutputChooser, Reader, Readers, full_range, other_ranges
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Precision
 from tvm_srq.quant.quantizers.dual_region import fit_aligned, fit_within
@@ -36,20 +36,6 @@ Remaining = Callable[[str, int], NDArray[np.float64] | None]
 """Value, kernel size -> what Reading.remaining is."""
 
 
-@dataclass(frozen=True)
-class GroupFit:
-    """The codes of values that share a grid.
-
-    Attributes:
-        equalization: (channels of the group,) float32.
-        zero_point: (channels of the group,) int16, or None for zeros.
-    """
-
-    quantizer: GridQuantizer
-    equalization: NDArray[np.float32]
-    zero_point: NDArray[np.int16] | None
-
-
 class ValueFitter:
     """Fits the codes of a graph's values.
 
@@ -66,25 +52,39 @@ class ValueFitter:
         self.graph, self.policy, self.observers, self.reached, self.chooser = graph, policy, observers, reached, chooser
         self.gains, self.remaining = gains, remaining
 
-    def fit(self, group: CodedValues) -> GroupFit:
+    def fit(self, group: CodedValues) -> Fit:
+        """The codes of all channels of a group."""
         precision = self.policy.precision(group.readers[0])
         fits = [self.fit_value(group, value, precision) for value in group.values]
         if len(fits) == 1:
-            return GroupFit(fits[0].quantizer, fits[0].equalization, fits[0].zero_point)
-        return self.joined(group, fits, precision)
+            return fits[0]
+        joined = self.joined(group, fits, precision)
+        if not self.is_placed(precision) or not self.chooser.shifts_colours(self.readers(group), joined):
+            return joined
+        wider = [self.wider_fits(group, value, precision, fit) for value, fit in zip(group.values, fits, strict=True)]
+        return self.chooser.choose(self.readers(group), [joined, *(self.joined(group, each, precision) for each in zip(*wider))])
 
     def fit_value(self, group: CodedValues, value: str, precision: Precision) -> Fit:
         """One value's codes, as if it were read alone."""
         observer, readings = self.observers[value], self.readings(group, value)
-        if self.policy.settings.zero_points and holds_pixels(precision) and is_moved_picture(self.graph, value):
+        if self.is_pixels(value, precision):
             return pixels_as_they_are(self.graph, len(observer.minima), precision)
-        said = self.policy.said(group.readers[0])
-        if said[1] is None and value in self.policy.settings.ranges:
-            said = said[0] or "dual-region", *self.policy.settings.ranges[value]
-        if any(value not in ("", None) for value in said):
+        said = self.said(group, value)
+        if any(each not in ("", None) for each in said):
             return fit_as_said(observer, readings, precision, *said)
         at_edge = group.readers[0] in self.policy.whole_edges and len(group.values) == 1
         return (self.fit_at_edge if at_edge else self.fit_inside)(group, value, precision, readings)
+
+    def is_pixels(self, value: str, precision: Precision) -> bool:
+        """Whether a value's codes are pixels, exactly."""
+        return self.policy.settings.zero_points and holds_pixels(precision) and is_moved_picture(self.graph, value)
+
+    def said(self, group: CodedValues, value: str) -> tuple[str, float | None, float | None]:
+        """What a table or the network's file says of a value: its quantizer, or nothing, and the ends of its range, or None."""
+        quantizer, low, high = self.policy.said(group.readers[0])
+        if low is None and value in self.policy.settings.ranges:
+            return quantizer or "dual-region", *self.policy.settings.ranges[value]
+        return quantizer, low, high
 
     def fit_at_edge(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:
         """The fit of least output error."""
@@ -101,29 +101,37 @@ class ValueFitter:
         if not self.is_placed(precision):
             return fit_best_factors(observer, readings, precision)
         fit = fit_best_placed(observer, readings, precision)
-        if len(group.values) > 1 or not self.chooser.shifts_colours(self.readers(group), observer.power, fit):
+        if len(group.values) > 1 or not self.chooser.shifts_colours(self.readers(group), fit):
             return fit
+        return self.choice(group)([fit, *self.wider_fits(group, value, precision, fit)])
+
+    def wider_fits(self, group: CodedValues, value: str, precision: Precision, fit: Fit) -> list[Fit]:
+        """Shares of a value's range that hold saturated colours; ``fit`` itself where the value's codes are given."""
+        if self.is_pixels(value, precision) or self.said(group, value)[1] is not None:
+            return [fit] * len(SHARES)
         reaching = self.reaching(value)
         usual = by_strength(ranges(reaching, 1.0).width, USUAL_STRENGTH)
-        wider = fit_placed(reaching, readings, precision, usual, SHARES)
-        return self.choice(group)([fit, *wider])
+        return fit_placed(reaching, self.readings(group, value), precision, usual, SHARES)
 
     def is_placed(self, precision: Precision) -> bool:
         """Whether every channel has a range of its own."""
         return self.policy.settings.zero_points and precision.activation_bits >= FEWEST_BITS
 
     def choice(self, group: CodedValues) -> Choose:
-        """Which candidate for a group of one value makes the least output error."""
-        power = self.observers[group.values[0]].power
-        return lambda fits: self.chooser.choose(self.readers(group), power, fits)
+        """Which candidate for a group makes the least output error."""
+        return lambda fits: self.chooser.choose(self.readers(group), fits)
 
     def reaching(self, value: str) -> Observer:
         """What was seen of a value, with the extremes of saturated colours."""
         observer = self.observers[value]
         return observer.reaching(self.reached[value]) if value in self.reached else observer
 
-    def readers(self, group: CodedValues) -> dict[str, Precision]:
-        return {name: self.policy.precision(name) for name in group.readers}
+    def readers(self, group: CodedValues) -> Readers:
+        found = {}
+        for name in group.readers:
+            power = np.concatenate([self.observers[value].power for value in group.parts[name]])
+            found[name] = Reader(self.policy.precision(name), power, group.index(name))
+        return found
 
     def readings(self, group: CodedValues, value: str) -> list[Reading]:
         """The weights that read a value."""
@@ -139,20 +147,20 @@ class ValueFitter:
                 found.append(Reading(weight, self.policy.precision(name), self.gains[name], remaining))
         return found
 
-    def joined(self, group: CodedValues, fits: Sequence[Fit], precision: Precision) -> GroupFit:
+    def joined(self, group: CodedValues, fits: Sequence[Fit], precision: Precision) -> Fit:
         """Values of their own steps on one grid: the steps become factors, and the levels fit them all."""
         steps = np.concatenate([fit.quantizer.step * fit.equalization.astype(np.float64) for fit in fits])
         step = float(np.float32(steps.max()))
         equalization = (steps / step).astype(np.float32)
         if any(fit.zero_point is not None for fit in fits):
             zero_points = [fit.zero_point for fit in fits if fit.zero_point is not None]
-            return GroupFit(replace(fits[0].quantizer, step=step), equalization, np.concatenate(zero_points))
+            return Fit(replace(fits[0].quantizer, step=step), equalization, 0.0, np.concatenate(zero_points))
         observer = side_by_side([self.observers[value] for value in group.values]).divided(equalization)
         readings = [self.readings(group, value) for value in group.values]
         gains = [sensitivity_to_channels(weights, len(fit.equalization)) for weights, fit in zip(readings, fits, strict=True)]
         gain = np.concatenate(gains) * equalization.astype(np.float64) ** 2
         bits, magnitude = precision.activation_bits, precision.activation_magnitude
-        return GroupFit(fit_aligned(observer, bits, magnitude=magnitude, importance=gain), equalization, None)
+        return Fit(fit_aligned(observer, bits, magnitude=magnitude, importance=gain), equalization, 0.0)
 
 
 def fit_as_said(
