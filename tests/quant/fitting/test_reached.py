@@ -50,7 +50,8 @@ def side_by_side() -> Graph:
     )
     joined = builder.add("concat", "joined", [luma, colours])
     whole = builder.convolution("whole", joined, back[:, :, None, None].astype(np.float32), None)
-    return builder.build(PictureFormat(3), builder.convolution("last", whole, np.eye(3, dtype=np.float32)[:, :, None, None], None))
+    last = builder.convolution("last", whole, np.eye(3, dtype=np.float32)[:, :, None, None], None)
+    return builder.build(PictureFormat(3), last)
 
 
 def test_values_side_by_side_hold_colours_too(pale):
