@@ -158,6 +158,7 @@ def test_quality(tmp_path):
             write_whole(tmp_path / "a", picture, name, quality)
             sizes.append((tmp_path / "a").stat().st_size)
         assert sizes == sorted(set(sizes))
+    assert write_whole(tmp_path / "a", picture, "PNG", 90) == ["the quality 90 (PNG has none)"]
 
 
 def test_a_size_that_the_format_cannot_hold(tmp_path):

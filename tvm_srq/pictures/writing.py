@@ -37,6 +37,8 @@ def write_whole(path: str | Path, picture: Picture, name: str, quality: int | No
     options, unheld = save_options(picture.metadata, name, form, modes[0], (width, height))
     if form.quality is not None:
         options["quality"] = quality or form.quality
+    elif quality is not None:
+        lost.append(f"the quality {quality} ({name} has none)")
     lost += [*flattened, *unheld]
     if name == "GIF":
         reduced = [gif_image(image) for image in images]
