@@ -56,13 +56,14 @@ class ValueFitter:
         """The codes of all channels of a group."""
         precision = self.policy.precision(group.readers[0])
         fits = [self.fit_value(group, value, precision) for value in group.values]
-        if len(fits) == 1:
-            return fits[0]
-        joined = self.joined(group, fits, precision)
-        if not self.is_placed(precision) or not self.chooser.shifts_colours(self.readers(group), joined):
-            return joined
-        wider = [self.wider_fits(group, value, precision, fit) for value, fit in zip(group.values, fits, strict=True)]
-        return self.chooser.choose(self.readers(group), [joined, *(self.joined(group, each, precision) for each in zip(*wider))])
+        fit = self.joined(group, fits, precision)
+        if not self.may_be_wider(group, precision):
+            return fit
+        readers = self.readers(group)
+        if not self.chooser.shifts_colours(readers, fit):
+            return fit
+        wider = zip(*(self.wider_fits(group, value, precision, each) for value, each in zip(group.values, fits, strict=True)))
+        return self.chooser.choose(readers, [fit, *(self.joined(group, each, precision) for each in wider)])
 
     def fit_value(self, group: CodedValues, value: str, precision: Precision) -> Fit:
         """One value's codes, as if it were read alone."""
@@ -72,8 +73,13 @@ class ValueFitter:
         said = self.said(group, value)
         if any(each not in ("", None) for each in said):
             return fit_as_said(observer, readings, precision, *said)
-        at_edge = group.readers[0] in self.policy.whole_edges and len(group.values) == 1
-        return (self.fit_at_edge if at_edge else self.fit_inside)(group, value, precision, readings)
+        if self.is_at_edge(group):
+            return self.fit_at_edge(group, value, precision, readings)
+        return (fit_best_placed if self.is_placed(precision) else fit_best_factors)(observer, readings, precision)
+
+    def is_at_edge(self, group: CodedValues) -> bool:
+        """Whether a group is one value, which a layer of the edge reads."""
+        return group.readers[0] in self.policy.whole_edges and len(group.values) == 1
 
     def is_pixels(self, value: str, precision: Precision) -> bool:
         """Whether a value's codes are pixels, exactly."""
@@ -95,19 +101,19 @@ class ValueFitter:
             return choose(fit_candidates(observer, readings, precision))
         return choose(other_ranges(observer, precision, choose(full_range(observer, precision))))
 
-    def fit_inside(self, group: CodedValues, value: str, precision: Precision, readings: list[Reading]) -> Fit:
-        """The fit of least error to be expected; if that visibly shifts flat colours, of least output error."""
-        observer = self.observers[value]
-        if not self.is_placed(precision):
-            return fit_best_factors(observer, readings, precision)
-        fit = fit_best_placed(observer, readings, precision)
-        if len(group.values) > 1 or not self.chooser.shifts_colours(self.readers(group), fit):
-            return fit
-        return self.choice(group)([fit, *self.wider_fits(group, value, precision, fit)])
+    def may_be_wider(self, group: CodedValues, precision: Precision) -> bool:
+        """Whether other ranges may be tried than those of least error to be expected."""
+        given = all(self.is_given(group, value, precision) for value in group.values)
+        told = len(group.values) == 1 and self.said(group, group.values[0])[0] != ""  # a table's quantizer, for this value alone
+        return self.is_placed(precision) and not self.is_at_edge(group) and not given and not told
+
+    def is_given(self, group: CodedValues, value: str, precision: Precision) -> bool:
+        """Whether a value's codes are not ours to choose: they are pixels, or their range is told."""
+        return self.is_pixels(value, precision) or self.said(group, value)[1] is not None
 
     def wider_fits(self, group: CodedValues, value: str, precision: Precision, fit: Fit) -> list[Fit]:
         """Shares of a value's range that hold saturated colours; ``fit`` itself where the value's codes are given."""
-        if self.is_pixels(value, precision) or self.said(group, value)[1] is not None:
+        if self.is_given(group, value, precision):
             return [fit] * len(SHARES)
         reaching = self.reaching(value)
         usual = by_strength(ranges(reaching, 1.0).width, USUAL_STRENGTH)
@@ -119,7 +125,8 @@ class ValueFitter:
 
     def choice(self, group: CodedValues) -> Choose:
         """Which candidate for a group makes the least output error."""
-        return lambda fits: self.chooser.choose(self.readers(group), fits)
+        readers = self.readers(group)
+        return lambda fits: self.chooser.choose(readers, fits)
 
     def reaching(self, value: str) -> Observer:
         """What was seen of a value, with the extremes of saturated colours."""
@@ -148,7 +155,9 @@ class ValueFitter:
         return found
 
     def joined(self, group: CodedValues, fits: Sequence[Fit], precision: Precision) -> Fit:
-        """Values of their own steps on one grid: the steps become factors, and the levels fit them all."""
+        """Values of their own steps on one grid: the steps become factors, and the levels fit them all; one stays as it is."""
+        if len(fits) == 1:
+            return fits[0]
         steps = np.concatenate([fit.quantizer.step * fit.equalization.astype(np.float64) for fit in fits])
         step = float(np.float32(steps.max()))
         equalization = (steps / step).astype(np.float32)
