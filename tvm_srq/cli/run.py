@@ -27,6 +27,7 @@ def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
     from tvm_srq.errors import PartialError
     from tvm_srq.pictures.jobs import needs_folder
+    from tvm_srq.pictures.pipeline import lost_line
 
     settings = api.RunSettings(
         parsed.alpha, parsed.format, parsed.quality, parsed.suffix or "", parsed.recursive, parsed.overwrite, parsed.resume
@@ -36,7 +37,7 @@ def execute(parsed: argparse.Namespace) -> None:
         [picture] = parsed.pictures
         lost = api.run(parsed.network, picture, parsed.output, parsed.threads, device, settings)
         if lost:
-            warn(f"{picture}: {parsed.output} does not keep {', '.join(lost)}")
+            warn(lost_line(picture, parsed.output, lost))
         return
     summary = api.run_folder(parsed.network, parsed.pictures, parsed.output, parsed.threads, device, settings, warn)
     print(summary, flush=True)

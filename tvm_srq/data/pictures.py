@@ -1,6 +1,9 @@
 """Reading and writing pictures as (H, W, 3) uint8 RGB arrays, grey ones for grey networks as (H, W, 1)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,16 +59,29 @@ def has_colours(picture: NDArray[np.uint8]) -> bool:
 
 def read_colours(path: str | Path) -> NDArray[np.uint8]:
     """As :func:`read_picture`, of 3 channels."""
+    with open_image(path) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return from_deep_grey(np.asarray(upright), Path(path))
+    return np.asarray(upright.convert("RGB"))
+
+
+@contextmanager
+def open_image(path: str | Path) -> Iterator[Image.Image]:
+    """A picture file, open, while it is read.
+
+    Raises:
+        UserError: it is missing, or no picture, which may be seen as late as at its last pixel.
+    """
     path = require_file(path, "picture", "give the path of a picture file")
     try:
         with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
+            yield image
+    except UserError:
+        raise
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise UserError(f"{path} is not a readable picture ({type(error).__name__}); give a PNG, JPEG or BMP") from error
-    if upright.mode.startswith("I") or upright.mode == "F":
-        return from_deep_grey(np.asarray(upright), path)
-    return np.asarray(upright.convert("RGB"))
 
 
 def from_deep_grey(values: NDArray, path: Path) -> NDArray[np.uint8]:
@@ -82,14 +98,25 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
     Raises:
         UserError: the folder is missing or the suffix names no picture format.
     """
-    image_format = picture_format(path)
+    save_image(path, Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture), picture_format(path))
+
+
+def save_image(path: str | Path, image: Image.Image, name: str, **options: Any) -> None:
+    """Write an image in the format of Pillow's ``name``, whole or not at all.
+
+    Args:
+        options: of Pillow's ``save``.
+
+    Raises:
+        UserError: the format cannot hold such an image.
+    """
     with replacing(path) as temporary:
         try:
-            Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(temporary, format=image_format)
+            image.save(temporary, format=name, **options)
         except (ValueError, OSError) as error:  # a size the format cannot hold
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's trouble, not Pillow's
-            raise UserError(f"cannot write {path} as {image_format}: {error}; use .png") from error
+            raise UserError(f"cannot write {path} as {name}: {error}; use .png") from error
 
 
 def picture_format(path: str | Path) -> str:
@@ -102,10 +129,16 @@ def picture_format(path: str | Path) -> str:
     require_folder(path)
     if written_through(path) and not path.suffix:
         return "PNG"
-    image_format = Image.registered_extensions().get(path.suffix.lower())
-    if image_format not in Image.SAVE:
+    name = format_of_suffix(path.suffix)
+    if name is None:
         raise UserError(f"cannot write {path}: {path.suffix or 'no suffix'} names no picture format; use .png")
-    return str(image_format)
+    return name
+
+
+def format_of_suffix(suffix: str) -> str | None:
+    """Pillow's name of the format that is written under a suffix, such as ``.png``; None if there is none."""
+    name = Image.registered_extensions().get(suffix.lower())
+    return name if name in Image.SAVE else None
 
 
 def list_pictures(folder: str | Path) -> list[Path]:

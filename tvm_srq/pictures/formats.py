@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from PIL import Image
-
+from tvm_srq.data.pictures import format_of_suffix
 from tvm_srq.errors import UserError
 from tvm_srq.files import PICTURE_SUFFIXES
 
@@ -46,12 +45,6 @@ FORMATS = {
     "ICO": Format(ALL_MODES),
 }
 OTHER = Format()
-
-
-def format_of_suffix(suffix: str) -> str | None:
-    """Pillow's name of the format that is written under a suffix, such as ``.png``; None if there is none."""
-    name = Image.registered_extensions().get(suffix.lower())
-    return name if name in Image.SAVE else None
 
 
 def require_format(extension: str) -> str:

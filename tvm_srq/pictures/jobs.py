@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvm_srq.data.pictures import format_of_suffix
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_other
-from tvm_srq.pictures.formats import SUFFIXES, format_of_suffix
+from tvm_srq.pictures.formats import SUFFIXES
 from tvm_srq.pictures.settings import RunSettings
 
 

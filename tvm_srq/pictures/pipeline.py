@@ -142,10 +142,10 @@ class Batch:
             self.summary.upscaled += 1
             self.summary.pixels += pixels
             if lost:
-                self.tell(lost_line(job, lost))
+                self.tell(lost_line(job.source, job.output.name, lost))
         self.progress.update()
 
 
-def lost_line(job: Job, lost: list[str]) -> str:
+def lost_line(source: object, output: object, lost: list[str]) -> str:
     """What an output does not hold of its input, in one line."""
-    return f"{job.source}: {job.output.name} does not keep {', '.join(lost)}"
+    return f"{source}: {output} does not keep {', '.join(lost)}"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from tvm_srq.errors import UserError
-from tvm_srq.files import require_file
+from tvm_srq.data.pictures import open_image
 from tvm_srq.pictures.colours import frame_of, raw_mode
 from tvm_srq.pictures.metadata import FAILURES, read_metadata
 from tvm_srq.pictures.picture import ENDLESS, Picture
@@ -21,14 +20,8 @@ def read_whole(path: str | Path) -> Picture:
     Raises:
         UserError: the file is missing, no picture, or one whose pixels have no range that is known.
     """
-    path = require_file(path, "picture", "give the path of a picture file")
-    try:
-        with Image.open(path) as image:
-            return picture_of(image, path)
-    except UserError:
-        raise
-    except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        raise UserError(f"{path} is not a readable picture ({type(error).__name__}); give a PNG, JPEG or BMP") from error
+    with open_image(path) as image:
+        return picture_of(image, Path(path))
 
 
 def picture_of(image: Image.Image, path: Path) -> Picture:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.data.pictures import save_image
 from tvm_srq.pictures.formats import FORMATS, OTHER, Format
 from tvm_srq.pictures.metadata import save_options
 from tvm_srq.pictures.picture import ENDLESS, Frame, Picture
@@ -48,18 +47,8 @@ def write_whole(path: str | Path, picture: Picture, name: str, quality: int | No
         timing, inexact = sequence_options(picture, frames, name, "A" in modes[0])
         options |= {"save_all": True, "append_images": images[1:], **timing}
         lost += inexact
-    save(path, images[0], name, options)
+    save_image(path, images[0], name, **options)
     return list(dict.fromkeys([*picture.lost, *lost]))
-
-
-def save(path: str | Path, image: Image.Image, name: str, options: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
-        try:
-            image.save(temporary, format=name, **options)
-        except (ValueError, OSError) as error:  # a size the format cannot hold
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's trouble, not Pillow's
-            raise UserError(f"cannot write {path} as {name}: {error}; use .png") from error
 
 
 def kept_frames(picture: Picture, name: str, form: Format) -> tuple[list[Frame], list[str]]:
