@@ -4,6 +4,7 @@ import numpy as np
 
 from tvm_srq.graph.builder import GraphBuilder
 from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.quant.fitting.two_parts import in_two_parts
 
 
 class Network:
@@ -99,6 +100,15 @@ def upsampled_inside() -> Graph:
     first = net.builder.prelu("relu", net.convolution("first", PICTURE, 8, 3), 0.1)
     repeated = net.builder.add("nearest", "twice", [first], {"factor": 2})
     return net.builder.build(PictureFormat(), net.convolution("last", repeated, 3, 8))
+
+
+def in_parts() -> Graph:
+    """A convolution's input in a coarse part and what remains of it."""
+    net = Network()
+    first = net.convolution("first", PICTURE, 8, 3)
+    net.convolution("inner", first, 8, 8)
+    whole = net.builder.prelu("relu", "inner", 0.1)
+    return in_two_parts(net.finish(whole, 8), {"inner": 0.0625})
 
 
 def split() -> Graph:
@@ -209,7 +219,7 @@ def group_norms() -> Graph:
 NETWORKS = {
     f.__name__: f
     for f in (with_picture_added, dense_block, gated, shifted_gate, attention, strided, upsampled_inside, split, distilled,
-              applied_twice,
+              applied_twice, in_parts,
               odd_channels, twice_in_one, alike_names, with_residual_blocks, grey, unshuffled, layer_norms, group_norms,
               enlarged_from_corners)
 }  # fmt: skip

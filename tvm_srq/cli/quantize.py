@@ -22,6 +22,7 @@ OVERRIDES = (
 )
 SWITCHES = {
     "colours": "fit ranges to the calibration pictures alone, not to saturated colours besides",
+    "splitting": "leave inputs whole that 8 bits visibly cannot hold, instead of in two parts of 8 bits",
     "widening": "hold no layer wider than told, not even those that narrow codes would visibly harm",
     "compensation": "do not fit weights once more to the codes that they are given",
 }

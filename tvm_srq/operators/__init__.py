@@ -5,6 +5,7 @@ from tvm_srq.operators.affine import Affine
 from tvm_srq.operators.average_pool import AveragePool
 from tvm_srq.operators.base import Operator
 from tvm_srq.operators.clamp import Clamp
+from tvm_srq.operators.coarse import Coarse
 from tvm_srq.operators.concat import Concat
 from tvm_srq.operators.convolution import Convolution
 from tvm_srq.operators.crop import Crop
@@ -30,8 +31,8 @@ from tvm_srq.operators.subsample import Subsample
 OPERATORS: dict[str, Operator] = {
     operator.name: operator
     for operator in (
-        Add(), Affine(), AveragePool(), Clamp(), Concat(), Convolution(), Crop(), FloatProgram(), Function(), GlobalAverage(),
-        GlobalDeviation(), GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(), PixelShuffle(),
-        PixelUnshuffle(), PReLU(), Resize(), Roll(), Select(), Subsample(),
+        Add(), Affine(), AveragePool(), Clamp(), Coarse(), Concat(), Convolution(), Crop(), FloatProgram(), Function(),
+        GlobalAverage(), GlobalDeviation(), GroupNorm(), LayerNorm(), MaxPool(), Multiply(), Nearest(), Pad(), PadToMultiple(),
+        PixelShuffle(), PixelUnshuffle(), PReLU(), Resize(), Roll(), Select(), Subsample(),
     )
 }  # fmt: skip

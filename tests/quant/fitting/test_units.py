@@ -75,7 +75,7 @@ def setup(request, tmp_path_factory):
     folder = small_pictures(tmp_path_factory.mktemp("pictures"), count=8)
     network = small_network(request.param)
     batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
-    return network, quantize_network(network, folder, Settings(rounding="nearest")), batches[:6], batches[6:]
+    return network, quantize_network(network, folder, Settings(rounding="nearest", splitting=False)), batches[:6], batches[6:]
 
 
 def test_walking_unit_by_unit_ends_at_the_network_s_output(setup):
@@ -137,8 +137,8 @@ def test_a_unit_that_gains_nothing_keeps_its_codes(setup):
 def test_learned_is_a_rounding_among_the_settings(tmp_path, monkeypatch):
     monkeypatch.setattr("tvm_srq.quant.fitting.calibrate.ROUNDING", RoundingSchedule(steps=2, pool=4))
     network = small_network()
-    spec = quantize_network(network, small_pictures(tmp_path), Settings(rounding="learned"))
-    feedback = quantize_network(network, tmp_path, Settings(compensation=False))
+    spec = quantize_network(network, small_pictures(tmp_path), Settings(rounding="learned", splitting=False))
+    feedback = quantize_network(network, tmp_path, Settings(compensation=False, splitting=False))
     assert len(spec.metadata["unit_distances"]) == 6
     for name, layer in feedback.layers.items():
         assert np.abs(spec.layers[name].weight.astype(int) - layer.weight).max() <= 1

@@ -22,7 +22,7 @@ from tvm_srq.quant.simulate import Simulation, fake_quantize
 from tvm_srq.spec import QuantSpec
 
 WIDTHS = {
-    "W4A4": Settings(4, 4, widening=False), "W6A6": Settings(6, 6), "W8A8": Settings(8, 8),
+    "W4A4": Settings(4, 4, widening=False), "W6A6": Settings(6, 6), "W8A8": Settings(8, 8, splitting=False),
     "no zero points": Settings(8, 8, zero_points=False),
 }  # fmt: skip
 MEAN = {4: 4.0, 6: 1.0, 8: 0.4}  # grey levels by width: narrow codes that a tie sends to the other side are far apart

@@ -56,8 +56,8 @@ def harmed(network: GraphNetwork) -> GraphNetwork:
 
 def test_sensitive_layers_are_held_wider_unless_told_otherwise(folder):
     network = harmed(small_network())
-    narrow = quantize_network(network, folder, Settings(widening=False, compensation=False))
-    spec = quantize_network(network, folder, Settings(compensation=False))
+    narrow = quantize_network(network, folder, Settings(widening=False, splitting=False, compensation=False))
+    spec = quantize_network(network, folder, Settings(splitting=False, compensation=False))
     widened = spec.metadata["precisions"]
     assert widened and narrow.metadata["precisions"] == {}
     policy = Policy(network.graph, Settings())
@@ -72,7 +72,7 @@ def test_sensitive_layers_are_held_wider_unless_told_otherwise(folder):
 def test_more_is_held_wider_while_the_whole_network_is_further_off_than_its_layers_say(folder, monkeypatch, distances, wanted):
     network = small_network()
     policy = Policy(network.graph, Settings())
-    spec = quantize_network(network, folder, Settings(8, 8, compensation=False))
+    spec = quantize_network(network, folder, Settings(8, 8, splitting=False, compensation=False))
     batches = [torch.zeros(1, 3, 8, 8)]
     found = sensitive.Sensitive(network, spec, policy, batches, [network(batch) for batch in batches])
     names = [node.name for node in network.graph.convolutions() if node.name not in policy.edges][:4]
@@ -97,7 +97,7 @@ def test_3x3_kernels_stay_where_winograd_takes_them(folder):
 
 def test_wide_codes_are_not_measured(folder, monkeypatch):
     monkeypatch.setattr(sensitive, "measure_layers", lambda *_: pytest.fail("measured for nothing"))
-    quantize_network(small_network(), folder, Settings(8, 8, compensation=False))
+    quantize_network(small_network(), folder, Settings(8, 8, splitting=False, compensation=False))
 
 
 def test_layers_that_are_spoken_of_stay(folder):

@@ -59,16 +59,23 @@ def test_widths_quantizers_and_ranges_are_what_the_table_says(tmp_path, pictures
 @pytest.mark.parametrize(("line", "message"), [
     ("nowhere,4,4,,,", "line 2 of .*: layer nowhere is none of the network's convolutions"),
     ("tail.1,9,4,,,", "line 2 of .*: weight_bits is 2 to 8, not 9"),
-    ("tail.1,4,,,,", "line 2 of .*: activation_bits is 2 to 8, not empty"),
+    ("tail.1,4,,,,", "line 2 of .*: activation_bits is 2 to 8 or 16, not empty"),
     ("tail.1,4,4,pams,,", "line 2 of .*: quantizer pams is none of dual-region, uniform"),
     ("tail.1,4,4,,1,2", "line 2 of .*: a range begins at 0 or below and ends at 0 or above, not 1 to 2"),
     ("tail.1,4,4,,0,", "line 2 of .*: a range begins at 0 or below"),
     ("tail.1,4,4,,0,inf", "line 2 of .*: high is a number, not inf"),
+    ('"tail.1\n",4,4,,,', r"line 3 of .*: layer tail.1\\n is none of the network's convolutions"),
     ("tail.1,4,4,,,\ntail.1,4,4,,,", "line 3 of .*: layer tail.1 stands there twice"),
 ])  # fmt: skip
 def test_a_wrong_line_is_told(tmp_path, line, message):
     with pytest.raises(UserError, match=message):
         read_table(table(tmp_path, line), small_network().graph)
+
+
+def test_an_empty_file_is_told(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(UserError, match="does not begin with the line layer,weight_bits"):
+        read_table(tmp_path / "empty.csv", small_network().graph)
 
 
 def test_ranges_that_would_be_dropped_are_refused():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tvm_srq.quant.fitting.units import learn_rounding
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.sensitive import Sensitive, work_of
 from tvm_srq.quant.policy.settings import Settings
+from tvm_srq.quant.policy.splitting import layers_in_two_parts
 from tvm_srq.quant.statistics.cache import cached_statistics
 from tvm_srq.quant.statistics.collect import Statistics
 from tvm_srq.spec import QuantSpec
@@ -28,6 +29,8 @@ from tvm_srq.spec import QuantSpec
 __all__ = ["Settings", "quantize_network"]
 
 ROUNDING = RoundingSchedule()
+WIDENED = "are sensitive: held at 6 or 8 bits (inspect tells which; --no-widening leaves them narrow)"
+SPLIT = "get their input in two parts of 8 bits each (inspect tells which; --no-splitting leaves it whole)"
 
 
 def statistics_for(network: GraphNetwork, folder: str | Path, settings: Settings) -> Statistics:
@@ -44,21 +47,31 @@ def quantize_network(
     Args:
         statistics: as :func:`statistics_for`, where they are known already.
 
+    Returns:
+        The quantized network. Its graph may have layers' inputs in two parts (quant.fitting.two_parts.like).
+
     Raises:
         UserError: a node has no integer form, or the folder is missing, empty, or holds something unreadable.
     """
     require_integers(network.graph, settings)
     report_ranges(network.graph, settings)
     fit = FirstFit(network, folder, statistics or statistics_for(network, folder, settings), settings)
-    spec = fit.spec({})
+    spec, widened = fit.spec({}), dict[str, tuple]()
     if settings.widens:
         sensitive = Sensitive(network, spec, Policy(network.graph, settings), fit.crops[::2], fit.targets[::2], fit.flat)
         widened = sensitive.widths(fit.spec)
         if widened:
-            report_widened(network.graph, widened)
+            report_layers(network.graph, widened, WIDENED)
+            spec = fit.spec(widened)
+    if settings.splits:
+        policy = Policy(network.graph, replace(settings, precisions={**settings.precisions, **widened}))
+        names = layers_in_two_parts(network, spec, policy, fit.crops[::2], fit.targets[::2], fit.flat)
+        if names:
+            report_layers(network.graph, names, SPLIT)
+            fit = fit.in_two_parts(names, folder)
             spec = fit.spec(widened)
     if settings.rounding == "learned":
-        return rounding_learned(network, spec, folder, settings)
+        return rounding_learned(fit.network, spec, folder, settings)
     return errors_compensated(fit, spec, folder) if settings.compensates else spec
 
 
@@ -77,13 +90,11 @@ def report_ranges(graph: Graph, settings: Settings) -> None:
         )  # fmt: skip
 
 
-def report_widened(graph: Graph, widened: Mapping[str, tuple]) -> None:
+def report_layers(graph: Graph, names: Collection[str], what: str) -> None:
+    """Tell on standard error what was chosen for some layers."""
     work = work_of(graph)
-    share = sum(work[name] for name in widened)
-    print(
-        f"{len(widened)} sensitive layers, {share:.0%} of the multiplications, are held at 6 or 8 bits (inspect tells which; "
-        "--no-widening leaves them narrow)", file=sys.stderr,
-    )  # fmt: skip
+    share = sum(work[name] for name in names)
+    print(f"{len(names)} layers, {share:.0%} of the multiplications, {what}", file=sys.stderr)
 
 
 def require_integers(graph: Graph, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +19,19 @@ from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.coded_values import CodedValues, coded_values, parts_of, reads_pixels
 from tvm_srq.quant.fitting.equalize import Fit, equalized_weights
 from tvm_srq.quant.fitting.output_choice import OutputChooser
-from tvm_srq.quant.fitting.pictures import held_out_crops
+from tvm_srq.quant.fitting.pictures import chosen_pictures, held_out_crops
 from tvm_srq.quant.fitting.plain import fit_plainly
 from tvm_srq.quant.fitting.reached import Reached, flat_inputs, reached_by
 from tvm_srq.quant.fitting.rounding import remaining_power, round_with_feedback
 from tvm_srq.quant.fitting.streams import function_tables, stream_steps
+from tvm_srq.quant.fitting.two_parts import COARSE, coarse_grid, in_two_parts
 from tvm_srq.quant.fitting.value_fits import ValueFitter
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.quant.quantizers.weights import quantize_weights
+from tvm_srq.quant.statistics.cache import cached_statistics
 from tvm_srq.quant.statistics.collect import Statistics
-from tvm_srq.quant.statistics.observers import side_by_side
+from tvm_srq.quant.statistics.observers import Observer, side_by_side
 from tvm_srq.quant.statistics.output_gains import output_gains
 from tvm_srq.spec import LayerSpec, QuantSpec
 
@@ -54,12 +56,31 @@ class FirstFit:
             self.flat = flat_inputs(self.graph)
             self.reached = reached_by(network, self.flat)
             self.largest = {name: max(most, self.reached.largest[name]) for name, most in self.largest.items()}
+        self.extremes = {} if self.reached is None else self.reached.extremes
         self.crops = held_out_crops(self.graph, folder, settings) if settings.equalizes else []
         self.targets = [network(crop) for crop in self.crops]
         self.gains = output_gains(network, self.crops[::2], settings.seed) if settings.equalizes else {}
         self.remaining: dict[tuple[str, int], NDArray[np.float64] | None] = {}
         self.metadata = {"tvm_srq": __version__, "calibration_pictures": len(list_pictures(folder))}
         self.known: dict[Hashable, dict[str, LayerSpec]] = {}  # layers by what decides them
+
+    def in_two_parts(self, names: Sequence[str], folder: str | Path) -> FirstFit:
+        """A fit of the network with these convolutions' inputs in two parts (quant.fitting.two_parts); what it leaves alone is
+        not fitted again."""
+        grids = {name: coarse_grid(self.seen_by(name)) for name in names}
+        network = GraphNetwork(in_two_parts(self.graph, {name: grid.step for name, grid in grids.items()}))
+        ends = {f"{name}{COARSE}": grid.ends for name, grid in grids.items()}
+        settings = replace(self.settings, ranges={**self.settings.ranges, **ends})
+        paths, _ = chosen_pictures(folder, settings)
+        statistics = cached_statistics(network, paths, settings.seed, settings.rounding != "nearest")
+        fit = FirstFit(network, folder, statistics, settings)
+        fit.known = self.known
+        return fit
+
+    def seen_by(self, name: str) -> list[Observer]:
+        """What was seen of the values that a convolution reads side by side, saturated colours' extremes too."""
+        values = parts_of(self.graph, self.graph.node(name))
+        return [self.statistics.values[value].reaching(self.extremes.get(value)) for value in values]
 
     def spec(self, precisions: dict[str, tuple]) -> QuantSpec:
         """The network, with the widths of some layers besides those of the settings (``Settings.precisions``)."""
@@ -77,8 +98,7 @@ class FirstFit:
     def equalized(self, policy: Policy) -> dict[str, LayerSpec]:
         layers: dict[str, LayerSpec] = {}
         chooser = OutputChooser(self.network, self.crops, self.flat)
-        reached = {} if self.reached is None else self.reached.extremes
-        fitter = ValueFitter(self.graph, policy, self.statistics.values, reached, self.gains, self.remaining_of, chooser)
+        fitter = ValueFitter(self.graph, policy, self.statistics.values, self.extremes, self.gains, self.remaining_of, chooser)
         for group in tqdm(coded_values(self.graph, policy.kind), "fitting", disable=None):
             deciding = group.values, *((name, policy.precision(name)) for name in group.readers)
             if deciding not in self.known:

@@ -80,14 +80,14 @@ def centres_of(value: Tensor) -> NDArray[np.float32]:
 
 
 @torch.no_grad()
-def colour_shifts(network: GraphNetwork, spec: QuantSpec, flat: Tensor) -> dict[str, float]:
-    """By layer, by how many grey levels it shifts the worst flat colour when it alone is quantized."""
+def colour_shifts(network: GraphNetwork, spec: QuantSpec, flat: Tensor, weights: bool = True) -> dict[str, float]:
+    """By layer, by how many grey levels it shifts the worst flat colour when it alone, or its input alone, is quantized."""
     picture = network.graph.picture
     exact, walk, shifts = middle_colours(network(flat), picture), Walk(network, [flat]), {}
     position_of = {node.name: position for position, node in enumerate(network.graph.nodes)}
     for name, layer in spec.layers.items():
         walk.go_on(position_of[name])
-        with quantized_layer(network.convolution(name), layer):
+        with quantized_layer(network.convolution(name), layer, weights=weights):
             (output,) = walk.finished()
         shifts[name] = float((middle_colours(output, picture) - exact).abs().max())
     return shifts

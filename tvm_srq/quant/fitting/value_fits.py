@@ -130,8 +130,7 @@ class ValueFitter:
 
     def reaching(self, value: str) -> Observer:
         """What was seen of a value, with the extremes of saturated colours."""
-        observer = self.observers[value]
-        return observer.reaching(self.reached[value]) if value in self.reached else observer
+        return self.observers[value].reaching(self.reached.get(value))
 
     def readers(self, group: CodedValues) -> Readers:
         found = {}

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from tvm_srq.graph.graph import Graph
+from tvm_srq.quant.fitting.two_parts import whole_layer
 from tvm_srq.quant.policy.edges import edge_layers, ends, input_pixels
 from tvm_srq.quant.policy.settings import IN_RANGE, WINOGRAD_MAGNITUDE, Precision, Settings
 
@@ -13,7 +14,7 @@ from tvm_srq.quant.policy.settings import IN_RANGE, WINOGRAD_MAGNITUDE, Precisio
 def of_bits(row: tuple, picture_bits: int) -> Precision:
     """The precision of a layer of whose widths a table speaks (quant.policy.table.Row)."""
     _, weight_bits, activation_bits, *_ = row
-    bits = picture_bits if activation_bits is None else activation_bits
+    bits = picture_bits if activation_bits is None else min(activation_bits, 8)  # in two parts: 8 each
     return Precision(weight_bits, 2 ** (weight_bits - 1) - 1, bits, WINOGRAD_MAGNITUDE if bits < 7 else None)
 
 
@@ -40,7 +41,7 @@ class Policy:
 
     def widths(self, name: str) -> Precision:
         """By the convolution's place in the network."""
-        settings = self.settings
+        settings, name = self.settings, whole_layer(self.graph, name)
         if name in settings.table:
             return of_bits(settings.table[name], settings.edge_bits)
         if name in settings.precisions:

@@ -92,15 +92,16 @@ def work_of(graph: Graph) -> dict[str, float]:
 
 
 def most_harmful(
-    errors: Mapping[str, float], work: Mapping[str, float], visible: float, first: Set[str] = frozenset()
-) -> list[str]:
+    errors: Mapping[str, float], work: Mapping[str, float], visible: float, first: Set[str] = frozenset(),
+    most_work: float = MOST_WORK,
+) -> list[str]:  # fmt: skip
     """The ``first`` layers, then those of most error for their work, until what the others do is no longer visible or the
     work is too much."""
     left, done, found = sum(errors.values()), 0.0, []
     for name in sorted(errors, key=lambda name: (name in first, errors[name] / work[name]), reverse=True):
         if left <= visible and name not in first:
             break
-        if done + work[name] <= MOST_WORK:
+        if done + work[name] <= most_work:
             found.append(name)
             done += work[name]
             left -= errors[name]

@@ -30,6 +30,7 @@ class Settings:
         rounding: of weights: "feedback" lets errors cancel in the output (quant.fitting.rounding), "learned" goes on from
             there unit by unit (quant.fitting.units; integer grids only), or "nearest".
         widening: whether layers that narrow codes would visibly harm are held wider (quant.policy.sensitive).
+        splitting: whether layers whose inputs 8 bits visibly cannot hold get them in two parts (quant.policy.splitting).
         compensation: whether weights are fitted once more to the codes that they are given (quant.fitting.compensate).
         colours: whether ranges hold saturated colours, which photographs hardly have (quant.fitting.reached).
         upsamplers: whether the upsamplers are quantized as the "edge" (the paper), as the "body", or "in-range": as finely as
@@ -55,6 +56,7 @@ class Settings:
     zero_points: bool = True
     rounding: str = "feedback"
     widening: bool = True
+    splitting: bool = True
     compensation: bool = True
     colours: bool = True
     upsamplers: str = "edge"
@@ -95,6 +97,10 @@ class Settings:
     @property
     def widens(self) -> bool:
         return self.widening and self.equalizes
+
+    @property
+    def splits(self) -> bool:
+        return self.splitting and self.zero_points and self.equalizes
 
     @property
     def holds_colours(self) -> bool:

@@ -12,11 +12,13 @@ from tvm_srq.errors import UserError
 from tvm_srq.files import require_file
 from tvm_srq.graph.graph import Graph
 from tvm_srq.quant.coded_values import reads_pixels
+from tvm_srq.quant.fitting.two_parts import steps_of, whole_layer
 from tvm_srq.quant.policy.policy import Policy
 from tvm_srq.quant.policy.settings import Settings
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
 
 QUANTIZERS = ("dual-region", "uniform")
+TWO_PARTS = 16  # bits of an input: two parts of 8 (quant.fitting.two_parts)
 
 
 class Row(NamedTuple):
@@ -24,7 +26,8 @@ class Row(NamedTuple):
 
     Attributes:
         layer: name of the convolution.
-        weight_bits, activation_bits: 2 to 8; the latter None where the layer reads the picture, whose pixels are exact.
+        weight_bits, activation_bits: 2 to 8; the latter None where the layer reads the picture, whose pixels are exact, and
+            TWO_PARTS where its input is in two parts.
         quantizer: of its input, one of QUANTIZERS, or empty: as the settings say.
         low, high: real ends of its input's range, or None: from calibration.
     """
@@ -50,7 +53,9 @@ def rows_of_graph(graph: Graph, settings: Settings | None = None) -> list[Row]:
 
 def rows_of_spec(spec: QuantSpec) -> list[Row]:
     """What was done to a quantized network."""
-    return [row_of_layer(name, layer) for name, layer in spec.layers.items()]
+    split = steps_of(spec.graph)
+    rows = [row_of_layer(name, layer) for name, layer in spec.layers.items() if whole_layer(spec.graph, name) == name]
+    return [Row(row.layer, row.weight_bits, TWO_PARTS) if row.layer in split else row for row in rows]
 
 
 def row_of_layer(name: str, layer: LayerSpec) -> Row:
@@ -90,10 +95,11 @@ def read_table(path: str | Path, graph: Graph) -> dict[str, Row]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
+            head = tuple(reader.fieldnames or ())
             lines = [(reader.line_num, line) for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is no table in CSV ({error}); write one with: inspect NETWORK --table FILE.csv") from error
-    if tuple(reader.fieldnames or ()) != Row._fields:
+    if head != Row._fields:
         raise UserError(f"{path} does not begin with the line {','.join(Row._fields)}; write it with: inspect NETWORK --table")
     known = {node.name: node for node in graph.convolutions()}
     rows: dict[str, Row] = {}
@@ -117,12 +123,15 @@ def row_of_line(line: dict[str, str], where: str, exact: bool) -> Row:
     low, high = ends
     if (low is None) != (high is None) or (low is not None and high is not None and not (low <= 0 <= high and low < high)):
         raise UserError(f"{where}: a range begins at 0 or below and ends at 0 or above, not {line['low']} to {line['high']}")
+    if bits[1] == TWO_PARTS and (line["quantizer"] or low is not None):
+        raise UserError(f"{where}: an input in two parts ({TWO_PARTS} bits) has neither quantizer nor range; leave them empty")
     return Row(line["layer"], bits[0], bits[1], line["quantizer"], low, high)
 
 
 def whole(text: str | None, key: str, where: str) -> int:
-    if text is None or text not in map(str, range(2, 9)):
-        raise UserError(f"{where}: {key} is 2 to 8, not {text or 'empty'}")
+    more = (TWO_PARTS,) if key == "activation_bits" else ()
+    if text is None or text not in map(str, (*range(2, 9), *more)):
+        raise UserError(f"{where}: {key} is 2 to 8{''.join(f' or {bits}' for bits in more)}, not {text or 'empty'}")
     return int(text)
 
 

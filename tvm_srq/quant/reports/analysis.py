@@ -15,6 +15,7 @@ from tvm_srq.graph.file import describe
 from tvm_srq.graph.network import GraphNetwork, as_batch
 from tvm_srq.quant.fitting.pictures import centre_crop
 from tvm_srq.quant.fitting.plain import input_observer
+from tvm_srq.quant.fitting.two_parts import like
 from tvm_srq.quant.reports.colour_shift import colour_shift
 from tvm_srq.quant.reports.flat_colours import ColourErrors, colour_errors
 from tvm_srq.quant.reports.sensitivity import LayerError, layer_errors
@@ -60,6 +61,7 @@ def analyze(network: GraphNetwork, spec: QuantSpec, folder: str | Path, output: 
     Raises:
         UserError: the two are not the same network, a picture is unreadable, or matplotlib is missing.
     """
+    network = like(network, spec.graph)
     if describe(network.graph)["nodes"] != describe(spec.graph)["nodes"]:
         names = f"the network is {network.graph.description}, the .srq {spec.graph.description}"
         raise UserError(f"{names}; give the network that the .srq was made of")

@@ -40,8 +40,10 @@ class Observer:
         index = torch.randint(flat.shape[1], (count,), generator=generator)
         self.samples.append(flat[:, index].numpy().astype(np.float32))
 
-    def reaching(self, other: Observer) -> Observer:
-        """The same samples, and the extremes of both."""
+    def reaching(self, other: Observer | None) -> Observer:
+        """The same samples, and the extremes of both, where there is another."""
+        if other is None:
+            return self
         minima, maxima = np.minimum(self.minima, other.minima), np.maximum(self.maxima, other.maxima)
         return replace(self, minima=minima, maxima=maxima)
 
