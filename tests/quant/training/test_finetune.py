@@ -11,6 +11,7 @@ from tvm_srq.data.pictures import list_pictures, read_picture
 from tvm_srq.graph.network import as_batch
 from tvm_srq.lowering.reference import IntegerReference
 from tvm_srq.quant.fitting.calibrate import Settings, quantize_network
+from tvm_srq.quant.policy.table import TWO_PARTS, Row
 from tvm_srq.quant.simulate import Simulation
 from tvm_srq.quant.training.finetune import Schedule, distance, finetune
 from tvm_srq.quant.training.input_grid import RoundToLevels
@@ -25,7 +26,7 @@ def quantized(request, tmp_path_factory):
     folder = small_pictures(tmp_path_factory.mktemp("pictures"))
     network = small_network(request.param)
     batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
-    return network, quantize_network(network, folder, Settings(rounding="nearest")), batches
+    return network, quantize_network(network, folder, Settings(rounding="nearest", splitting=False)), batches
 
 
 def test_rounding_passes_gradients_as_written():
@@ -73,6 +74,18 @@ def test_finetuning_repeats_bit_for_bit(quantized):
     for name, layer in first[0].layers.items():
         other = second[0].layers[name]
         assert np.array_equal(layer.weight, other.weight) and np.array_equal(layer.correction, other.correction)
+
+
+def test_coarse_parts_stay_multiples_of_their_step(tmp_path):
+    network, folder = small_network(), small_pictures(tmp_path)
+    batches = [as_batch(read_picture(path), network.graph) for path in list_pictures(folder)]
+    table = {"tail.1": tuple(Row("tail.1", 8, TWO_PARTS))}
+    spec = quantize_network(network, folder, Settings(table=table, widening=False, compensation=False))
+    trained, _ = finetune(network, spec, batches, batches[:1], replace(SCHEDULE, steps=4, average=0.0))
+    assert trained.layers["tail.1"].input == spec.layers["tail.1"].input
+    assert (trained.layers["tail.1"].equalization == 1).all()
+    assert trained.layers["tail.1_remainder"].input != spec.layers["tail.1_remainder"].input
+    assert IntegerReference(trained)(read_picture(list_pictures(folder)[0])).shape == (64, 64, 3)
 
 
 def test_no_steps_change_nothing(quantized):

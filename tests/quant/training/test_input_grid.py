@@ -26,7 +26,7 @@ from tvm_srq.spec import GridQuantizer, QuantSpec
 
 SCHEDULE = Schedule(steps=12, batch=2, patch=16, pool=8, average=0.5, checks=4)
 NARROW = Settings(4, 4, widening=False, compensation=False)  # as fitted at first, so that training has something to gain
-WIDTHS = {"W4A4": NARROW, "W8A8": Settings(8, 8), "plain": Settings(8, 8, equalize=False)}
+WIDTHS = {"W4A4": NARROW, "W8A8": Settings(8, 8, splitting=False), "plain": Settings(8, 8, equalize=False)}
 
 
 def dense_graph() -> Graph:
@@ -162,7 +162,7 @@ def test_readers_that_disagree_have_grids_of_their_own(quantized):
 
 def test_zero_points_that_disagree_part_readers_too(pictures):
     network = GraphNetwork(dense_graph())
-    spec = quantize_network(network, pictures, Settings(8, 8))
+    spec = quantize_network(network, pictures, Settings(8, 8, splitting=False))
     layer = spec.layers["x.0"]
     moved = replace(layer, zero_point=np.where(layer.zero_point < 0, layer.zero_point + 1, layer.zero_point - 1))
     grids = SharedGrids(replace(spec, layers={**spec.layers, "x.0": moved}))
@@ -171,7 +171,7 @@ def test_zero_points_that_disagree_part_readers_too(pictures):
 
 def test_pixels_stay_whole_steps(pictures):
     network = GraphNetwork(unshuffled())
-    spec = quantize_network(network, pictures, Settings(8, 8))
+    spec = quantize_network(network, pictures, Settings(8, 8, splitting=False))
     student = trainable_network(network, spec)
     convolution = student.get_submodule("first")
     assert isinstance(convolution, TrainableConvolution) and not convolution.grid.log_steps.requires_grad

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.learned_rounding import LearnedRounding, RoundingSchedule, logarithmic, squared_distance, undecided
+from tvm_srq.quant.fitting.two_parts import like
 from tvm_srq.quant.training.finetune import random_patches
 from tvm_srq.quant.walk import Walk
 from tvm_srq.spec import QuantSpec
@@ -102,7 +103,7 @@ def learn_rounding(
     Returns:
         The QuantSpec, and by unit the held-out squared distance of its outputs before and after, which never rises.
     """
-    generator = torch.Generator().manual_seed(seed)
+    network, generator = like(network, spec.graph), torch.Generator().manual_seed(seed)
     patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
     batches = list(patches.split(schedule.batch))
     student = rounding_network(network, spec)

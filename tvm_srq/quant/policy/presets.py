@@ -20,7 +20,6 @@ from tvm_srq.quant.fitting.calibrate import quantize_network, statistics_for
 from tvm_srq.quant.fitting.doubts import warn_of_pictures
 from tvm_srq.quant.fitting.pictures import chosen_pictures, pictures_to_train_on
 from tvm_srq.quant.fitting.reached import squares_input
-from tvm_srq.quant.fitting.two_parts import like
 from tvm_srq.quant.policy.mixed import choose_precisions, parse_budget
 from tvm_srq.quant.policy.settings import WINOGRAD_MAGNITUDE, Settings
 from tvm_srq.quant.training.finetune import Schedule, finetune, random_patches
@@ -101,7 +100,7 @@ def quantize_by_preset(
     metadata = {**spec.metadata, "preset": name, "finetune_steps": steps}
     if steps:
         schedule = schedule_for(settings, replace(preset.schedule, steps=steps))
-        spec, distances = finetune_on_folder(like(network, spec.graph), spec, folder, settings, schedule, progress)
+        spec, distances = finetune_on_folder(network, spec, folder, settings, schedule, progress)
         metadata["held_out_distances"] = distances
     report_cost(time.perf_counter() - started)
     return replace(spec, metadata=metadata)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.fitting.two_parts import like
 from tvm_srq.quant.training.input_grid import InputGrid
 from tvm_srq.quant.training.resume import Progress, Training
 from tvm_srq.quant.training.silhouettes import silhouettes
@@ -127,7 +128,7 @@ def finetune(
     Returns:
         The best QuantSpec by held-out distance, and the distances measured, the starting point's first.
     """
-    generator = torch.Generator().manual_seed(seed)
+    network, generator = like(network, spec.graph), torch.Generator().manual_seed(seed)
     patches = random_patches(pictures, schedule.patch, schedule.pool, generator)
     drawn = round(schedule.drawn * len(patches))
     patches[:drawn] = silhouettes(patches[:drawn], network.graph.picture.white, generator)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tvm_srq.quant.coded_values import CodedValues, coded_values
+from tvm_srq.quant.fitting.two_parts import steps_of
 from tvm_srq.spec import GridQuantizer, LayerSpec, QuantSpec
 
 
@@ -153,7 +154,9 @@ class SharedGrids:
     def made(self, name: str, equalization: np.ndarray, zero_point: np.ndarray) -> InputGrid:
         quantizer = self.spec.layers[name].input
         assert isinstance(quantizer, GridQuantizer)
-        pixels = quantizer.step == self.spec.graph.picture.pixel and bool((zero_point == quantizer.low).all())
-        grid = InputGrid.of(quantizer, equalization, zero_point, trained=not pixels)  # pixels stay whole steps
+        graph = self.spec.graph
+        pixels = quantizer.step == graph.picture.pixel and bool((zero_point == quantizer.low).all())
+        exact = pixels or name in steps_of(graph)  # pixels and coarse parts of values stay whole steps
+        grid = InputGrid.of(quantizer, equalization, zero_point, trained=not exact)
         self.grids.append(grid)
         return grid

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tvm_srq.affine import per_weight
 from tvm_srq.graph.network import GraphNetwork
+from tvm_srq.quant.fitting.two_parts import like
 from tvm_srq.quant.training.input_grid import InputGrid, SharedGrids
 from tvm_srq.quant.training.low_precision_gradients import conv2d
 from tvm_srq.spec import FreeQuantizer, GridQuantizer, LayerSpec, QuantSpec
@@ -135,6 +136,7 @@ class TrainableConvolution(nn.Conv2d):
 
 def trainable_network(network: GraphNetwork, spec: QuantSpec) -> GraphNetwork:
     """A copy of a full-precision network with trainable quantized convolutions, started at ``spec``."""
+    network = like(network, spec.graph)
     result, grids = GraphNetwork(network.graph), SharedGrids(spec)
     for name, layer in spec.layers.items():
         convolution = network.convolution(name)
