@@ -74,6 +74,6 @@ def small_edsr(made_once: MadeOnce) -> QuantizedNetwork:
         calibration = path.with_name("small_pictures")
         calibration.mkdir(exist_ok=True)
         torch.save(small_module().state_dict(), path.with_suffix(".pt"))
-        api.quantize(path.with_suffix(".pt"), small_pictures(calibration, 2), path)
+        api.quantize(path.with_suffix(".pt"), small_pictures(calibration, 2), path, splitting=False)
 
     return QuantizedNetwork(made_once, made_once("small.srq", make))

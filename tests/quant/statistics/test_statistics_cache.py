@@ -68,9 +68,9 @@ def test_a_hit_is_what_was_collected(family, moments, pictures, cache, collected
 def test_a_hit_gives_the_same_file(pictures, cache, collected, tmp_path, monkeypatch):
     network = small_network()
     for name in ("first", "hit"):
-        save_spec(quantize_by_preset(network, pictures), tmp_path / name)
+        save_spec(quantize_by_preset(network, pictures, splitting=False), tmp_path / name)
     monkeypatch.setenv("TVM_SRQ_CACHE", "off")
-    save_spec(quantize_by_preset(network, pictures), tmp_path / "off")
+    save_spec(quantize_by_preset(network, pictures, splitting=False), tmp_path / "off")
     assert len(collected) == 2 and len(list(cache.iterdir())) == 1
     assert (tmp_path / "first").read_bytes() == (tmp_path / "hit").read_bytes() == (tmp_path / "off").read_bytes()
 
@@ -78,7 +78,7 @@ def test_a_hit_gives_the_same_file(pictures, cache, collected, tmp_path, monkeyp
 def test_settings_that_make_no_difference_to_statistics_hit(pictures, cache, collected):
     network = small_network()
     for settings in ({}, {"weight_bits": 6}, {"activation_bits": 8}, {"upsamplers": "body"}):
-        quantize_by_preset(network, pictures, **settings)
+        quantize_by_preset(network, pictures, splitting=False, **settings)
     assert len(collected) == 1
 
 
@@ -171,6 +171,6 @@ def test_a_hit_is_recent_use(pictures, cache, collected):
 def test_a_picture_setting_is_part_of_the_key(pictures, cache, collected):
     network = small_network()
     for count in (2, 3, 2):
-        quantize_by_preset(network, pictures, pictures=count)
+        quantize_by_preset(network, pictures, pictures=count, splitting=False)
     assert len(collected) == 2
     assert Settings().pictures > 3
