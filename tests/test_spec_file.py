@@ -229,6 +229,18 @@ DAMAGES = {
     "no streams": lambda h, t: h.pop("streams"),
     "streams that are none": lambda h, t: h.update(streams=[1, 2]),
     "no metadata": lambda h, t: h.pop("metadata"),
+    "metadata that are none": lambda h, t: h.update(metadata="fast"),
+    "precisions that are none": lambda h, t: h["metadata"].update(precisions=4),
+    "a shape without end": lambda h, t: h["layers"][1].update(shape=[float("inf"), 4, 3, 3]),
+    "a shape whose product wraps around": lambda h, t: h["layers"][1].update(shape=[2**32, 2**32, 1, 1]),
+    "two layers of one name": lambda h, t: h["layers"].append(h["layers"][0]),
+    "a zero point without a grid": lambda h, t: t.update({"layers/head/zero_point": np.zeros(3, np.int16)}),
+    "a zero point outside of its grid": lambda h, t: t.update({"layers/shared/zero_point": np.full(4, 30000, np.int16)}),
+    "no codes for a layer that reads no picture": lambda h, t: h["layers"][1].pop("input"),
+    "a picture's black that is its white": lambda h, t: h["graph"]["picture"].update(output_range=[1.0, 1.0]),
+    "pictures of two channels": lambda h, t: h["graph"]["picture"].update(channels=2),
+    "a stream of text": lambda h, t: h["streams"].update(head="wide"),
+    "a description of text": lambda h, t: h.clear() or h.update(layers="x" * 9000, graph="", streams="", metadata={}),
 }
 
 
@@ -239,6 +251,25 @@ def test_a_file_whose_parts_do_not_fit_is_told(spec, tmp_path, damage):
     with pytest.raises(UserError) as told:
         load_spec(rewritten(tmp_path / "a.srq", DAMAGES[damage]))
     assert str(tmp_path / "other.srq") in str(told.value) and "\n" not in str(told.value)
+
+
+def test_a_description_nested_too_deep_is_told(spec, tmp_path):
+    save_spec(spec, tmp_path / "a.srq")
+    with safe_open(tmp_path / "a.srq", "numpy") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+    deep = "[" * 100_000 + "]" * 100_000
+    save_tensors(tensors, tmp_path / "a.srq", {"format": FORMAT, "spec": deep, "sha256": digest(deep, tensors)})
+    with pytest.raises(UserError, match="nested too deep"):
+        load_spec(tmp_path / "a.srq")
+
+
+def test_numbers_that_no_integer_step_has_are_told(pictures):
+    sketch = Sketch()
+    graph = sketch.build(sketch.node("roll", PICTURE, rows=1, columns=0))
+    spec = quantize_network(GraphNetwork(graph), pictures, Settings(widening=False))
+    streams = dict.fromkeys(spec.streams, 1e-20)
+    with pytest.raises(UserError, match="has no integer form .*multiplier beyond .*; quantize it again"):
+        IntegerReference(replace(spec, streams=streams))
 
 
 def test_an_earlier_format_is_told(spec, tmp_path):

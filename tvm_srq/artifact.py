@@ -12,11 +12,14 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, shortened
 from tvm_srq.execution.strips import check_progress
 from tvm_srq.files import replacing, require_file
+from tvm_srq.json_values import mapping, parse
 from tvm_srq.linking import Linking, link
+from tvm_srq.manifest import check_manifest
 from tvm_srq.program import Program, load_program, pack_constants
+from tvm_srq.program_check import check_program
 from tvm_srq.scratch import scratch_folder
 
 FORMAT = "tvm-srq-artifact-5"
@@ -71,18 +74,37 @@ def read_artifact(path: str | Path) -> tuple[dict[str, Any], Program, dict[str, 
     """
     path = require_file(path, "compiled network", "make it with: tvm-srq compile NET.srq --target NAME -o NET.tar")
     try:
-        with tarfile.open(path, "r:") as archive:
-            members = {m.name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}  # type: ignore[union-attr]
-        manifest = json.loads(members[MANIFEST])
+        members = read_members(path)
+        manifest = mapping(parse(members[MANIFEST]), MANIFEST)
         if manifest["format"] != FORMAT:
-            raise ValueError(f"format {manifest['format']}, not {FORMAT}")
+            raise ValueError(f"format {shortened(manifest['format'], 40)}, not {FORMAT}")
         if members[DIGEST] != digest_line(members[MANIFEST]):
             raise ValueError(f"{MANIFEST} does not match its digest")
-        names = {LIBRARY, CONSTANTS, *manifest["sha256"]} | ({DEVICE_CODE} if manifest["device"] == "cuda" else set())
+        digests = mapping(manifest["sha256"], "sha256")
+        names = {LIBRARY, CONSTANTS, *digests} | ({DEVICE_CODE} if manifest["device"] == "cuda" else set())
         for name in sorted(names):
-            if hashlib.sha256(members[name]).hexdigest() != manifest["sha256"][name]:
+            if hashlib.sha256(members[name]).hexdigest() != digests[name]:
                 raise ValueError(f"{name} does not match its digest")
-        program = load_program(manifest["program"], members[CONSTANTS])
+        program = check_program(load_program(mapping(manifest["program"], "program"), members[CONSTANTS]))
+        check_manifest(manifest, program)
+        check_progress(program)
         return manifest, program, {name: members[name] for name in names - {CONSTANTS}}
-    except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
-        raise UserError(f"{path} is damaged or no compiled network ({error}); compile it again") from error
+    except (tarfile.TarError, LookupError, ValueError, TypeError, EOFError, UserError) as error:
+        reason = f"{shortened(error, 100)!r} is missing" if isinstance(error, LookupError) else shortened(error)
+        raise UserError(f"{path} is damaged or no compiled network ({reason}); compile it again") from error
+
+
+def read_members(path: Path) -> dict[str, bytes]:
+    """The files in a ``.tar`` by name.
+
+    Raises:
+        EOFError, TypeError, ValueError, tarfile.TarError: it is none, or says that they are larger than it is itself.
+    """
+    with tarfile.open(path, "r:") as archive:
+        try:
+            files = [member for member in archive.getmembers() if member.isfile()]
+        except OSError as error:  # a place beyond all files
+            raise ValueError("its members lie beyond it") from error
+        if sum(member.size for member in files) > path.stat().st_size:
+            raise ValueError("its members are larger than it is")
+        return {member.name: archive.extractfile(member).read() for member in files}  # type: ignore[union-attr]

@@ -7,7 +7,21 @@ from typing import TextIO
 
 
 class UserError(Exception):
-    """Bad input: the message says what is wrong, where, and how to mend it (the command exits with 2)."""
+    """Bad input: the message says what is wrong, where, and how to mend it (the command exits with 2).
+
+    It quotes names that files have: so it is kept on one line and of a length that people read.
+    """
+
+    def __init__(self, message: object):
+        super().__init__(on_one_line(shortened(message, LONGEST)))
+
+
+LONGEST = 2000  # characters of a message
+
+
+def on_one_line(text: str) -> str:
+    """A text with line ends and whatever else cannot be printed spelled as Python does."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 class PartialError(Exception):

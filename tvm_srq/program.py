@@ -3,6 +3,7 @@
 The compiler extracts it from the lowered Relax module (relay_passes.extract_program); the runtime executes it.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,6 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tvm_srq.json_values import flag, listed, text, whole
 
 Extent = tuple[tuple[int, int, int], ...]
 """How rows (columns) of a map follow from those of the picture: (multiply, add, divide), one after another; () is as many."""
@@ -168,31 +171,58 @@ def pack_constants(constants: tuple[NDArray, ...]) -> bytes:
     return b"".join(parts)
 
 
+CONSTANT_DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "int64", "float32", "float64")
+MOST = 1 << 40  # of any number in a description
+
+
 def load_program(description: dict[str, Any], content: bytes) -> Program:
-    """The inverse of :meth:`Program.describe` and :func:`pack_constants`.
+    """The inverse of :meth:`Program.describe` and :func:`pack_constants`; tvm_srq.program_check checks what it says.
 
     Raises:
         KeyError, TypeError, ValueError: it is no such description, or the content does not fit it.
     """
+    maps = tuple(map(load_map, listed(description["maps"], "maps")))
+    steps = tuple(map(load_step, listed(description["steps"], "steps")))
+    constants = load_constants(listed(description["constants"], "constants"), content)
+    return Program(maps, steps, constants, whole(description["smallest"], "smallest", 1, MOST))
+
+
+def load_constants(described: list[dict[str, Any]], content: bytes) -> tuple[NDArray, ...]:
+    """Views of one aligned block.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not what fills the content.
+    """
+    shapes = [tuple(whole(size, "a constant's length", 0, MOST) for size in listed(item["shape"], "shape")) for item in described]
+    if any(item["dtype"] not in CONSTANT_DTYPES for item in described):
+        raise ValueError("a constant is of an unknown type")
+    sizes = [np.dtype(item["dtype"]).itemsize * math.prod(shape) for item, shape in zip(described, shapes, strict=True)]
+    if sum(size + -size % ALIGNMENT for size in sizes) != len(content):
+        raise ValueError(f"its constants do not fill {len(content)} bytes")
     memory = np.empty(len(content) + ALIGNMENT, np.uint8)
     memory = memory[-memory.ctypes.data % ALIGNMENT :][: len(content)]
     memory[:] = np.frombuffer(content, np.uint8)
     constants, at = [], 0
-    for item in description["constants"]:
-        dtype, shape = np.dtype(item["dtype"]), tuple(item["shape"])
-        size = dtype.itemsize * int(np.prod(shape))
-        constants.append(memory[at : at + size].view(dtype).reshape(shape))
+    for item, shape, size in zip(described, shapes, sizes, strict=True):
+        constants.append(memory[at : at + size].view(item["dtype"]).reshape(shape))
         at += size + -size % ALIGNMENT
-    maps = tuple(map(load_map, description["maps"]))
-    steps = tuple(map(load_step, description["steps"]))
-    return Program(maps, steps, tuple(constants), description["smallest"])
+    return tuple(constants)
 
 
 def load_map(item: dict[str, Any]) -> FeatureMap:
-    extent = tuple((multiply, add, divide) for multiply, add, divide in item["extent"])
-    return FeatureMap(**{**item, "extent": extent, "outside": tuple(item["outside"])})
+    numbers = {key: whole(item[key], key, -MOST, MOST) for key in ("channels", "halo", "storage")}
+    extent = tuple((multiply, add, divide) for multiply, add, divide in map(wholes, listed(item["extent"], "extent")))
+    rest = {"dtype": text(item["dtype"], "dtype"), "extent": extent, "outside": wholes(item["outside"])}
+    return FeatureMap(**{**item, **numbers, **rest})
 
 
 def load_step(item: dict[str, Any]) -> Step:
-    arguments, reads = (tuple(map(kind._make, item[key])) for kind, key in ((Argument, "arguments"), (Read, "reads")))
-    return Step(**{**item, "arguments": arguments, "reads": reads, "outputs": tuple(item["outputs"])})
+    arguments = tuple(Argument(kind, whole(index, "argument", 0, MOST)) for kind, index in listed(item["arguments"], "arguments"))
+    reads = tuple(Read(*wholes(read)) for read in listed(item["reads"], "reads"))
+    names = {key: text(item[key], key) for key in ("layer", "kernel")}
+    made = {"arguments": arguments, "reads": reads, "outputs": wholes(item["outputs"]), "whole": flag(item["whole"], "whole")}
+    return Step(**{**item, **names, **made})
+
+
+def wholes(values: Any) -> tuple[int, ...]:
+    return tuple(whole(value, "a number", -MOST, MOST) for value in listed(values, "numbers"))

@@ -18,6 +18,7 @@ from tvm_srq.execution.device import DeviceExecution
 from tvm_srq.execution.ffi import load_library, set_threads
 from tvm_srq.execution.gpu import CudaMemory, device_code
 from tvm_srq.execution.host import HostExecution
+from tvm_srq.execution.kernels import kernels_of
 from tvm_srq.execution.pictures import require_picture
 from tvm_srq.execution.tiles import request_tiles, uses_tiles
 
@@ -95,11 +96,11 @@ class Session:
     def execution_for(self, height: int, width: int) -> HostExecution | DeviceExecution:
         """As :meth:`prepare`, for whoever holds the lock."""
         if self.execution is None or (self.execution.height, self.execution.width) != (height, width):
-            self.execution = None
+            self.execution, kernel = None, kernels_of(self.library, self.path)
             if self.memory is None:
-                self.execution = HostExecution(self.program, self.library.get_function, height, width)
+                self.execution = HostExecution(self.program, kernel, height, width)
             else:
-                self.execution = DeviceExecution(self.program, self.library.get_function, self.memory, height, width)
+                self.execution = DeviceExecution(self.program, kernel, self.memory, height, width)
         return self.execution
 
     def stop(self) -> None:

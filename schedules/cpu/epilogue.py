@@ -5,7 +5,7 @@ from tvm.script.ir_builder import tirx as T
 from tvm.tirx import Var
 
 from schedules.cpu.parameters import Parameters
-from schedules.cpu.unit import DotUnit
+from schedules.cpu.unit import TABLE_ENTRIES, DotUnit
 from schedules.workload import Convolution
 
 STREAM_RANGE = (-32768, 32767)
@@ -112,7 +112,7 @@ def write_codes(
     if unit.lookup is not None:
         T.buffer_store(buffers.codes, T.cast(unit.lookup(buffers.levels, T.bind(entry)), storage), where)
         return
-    entries = spill(entry, lanes)
+    entries = spill(entry & T.broadcast(T.int32(TABLE_ENTRIES - 1), lanes), lanes)  # inside, whatever the constants of a file
     for lane in range(lanes):
         T.buffer_store(buffers.codes, buffers.levels[entries[lane]], [*pixel, first + lane])
 

@@ -36,6 +36,12 @@ class Reading:
     inside: Callable[[Place], Expr] | None = None
 
 
+def within(place: Place, row: Expr, column: Expr) -> tuple[Expr, Expr]:
+    """A place of the first source, or its last row or column: where a map's size is the file's word alone, it may be wrong."""
+    rows, columns = place.extents[0]
+    return T.Select(row < rows, row, rows - 1), T.Select(column < columns, column, columns - 1)
+
+
 @dataclass(frozen=True)
 class Elements:
     """The arithmetic of one element, and its numbers.

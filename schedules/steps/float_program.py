@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import reduce
 from itertools import accumulate
 from typing import Any
 
@@ -71,7 +72,9 @@ def build_float_program(step: FloatProgram, maps: Maps) -> tuple[PrimFunc, list]
         rows, columns = Var("output_rows", "int64"), Var("output_columns", "int64")
         output = T.arg("output", feature_map((rows, columns, maps.output.stored), maps.output.dtype))
         T.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
-        Writer(step.parsed, maps, sources, extents, parameters, output).write()
+        writer = Writer(step.parsed, maps, sources, extents, parameters, output)
+        with T.Assert(writer.fits(rows, columns), "a float program reads or makes more rows or columns than its maps have"):
+            writer.write()
         zero_padding(maps, output, rows, columns)
     return builder.get(), constants
 
@@ -103,6 +106,16 @@ class Writer:
         self.stored = stored_instructions(program)
         self.outer = outer_axes(program, self.stored)
         self.buffers: dict[int, Buffer] = {}
+
+    def fits(self, rows: Expr, columns: Expr) -> Expr:
+        """Whether all that is read and made lies inside of the maps, as it does but where a file is wrong."""
+        sizes = [
+            (self.program.reach(instruction, terms, self.extents) + 1, side)
+            for instruction in self.program.instructions for operand in instruction.operands if operand.kind == "input"
+            for terms, side in zip(operand.index[1:], self.extents[operand.number], strict=True)
+        ]  # fmt: skip
+        sizes += [(self.program.side(1, self.extents), rows), (self.program.side(2, self.extents), columns)]
+        return reduce(T.And, (T.int64(0) + needed <= there for needed, there in sizes))
 
     def write(self) -> None:
         last = len(self.program.instructions) - 1

@@ -36,7 +36,7 @@ def look_up(lanes: Lanes, layout: Layout, levels: Buffer, index: Expr) -> Expr:
     if lanes.count == 16 and is_arm(layout, lanes.device):
         table = [levels[T.ramp(16 * i, 1, 16)] for i in range(4)]
         return T.call_llvm_pure_intrin("int8x16", "llvm.aarch64.neon.tbl4.v16i8", *table, T.cast(index, "int8x16"))
-    return levels[index]
+    return levels[index & lanes.integer(TABLE_ENTRIES - 1)]  # inside, whatever the constants of a file
 
 
 def pack_table(layout: Layout, device: str, table: NDArray) -> NDArray:

@@ -10,6 +10,7 @@ from tvm.ir import Expr
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import PrimFunc
 
+from schedules.steps.elementwise import within
 from schedules.steps.frame import Place, build
 from schedules.steps.lanes import Lanes, pieces
 from schedules.steps.maps import Maps
@@ -33,11 +34,16 @@ def write_value(step: ToPicture, place: Place) -> None:
     lanes, factor, colour = Lanes(1, place.maps.device), step.shuffle, place.channel
     row, column = T.bind(place.row // factor), T.bind(place.column // factor)
     channel = T.bind(colour * factor**2 + T.cast(place.row % factor * factor + place.column % factor, "int32"))
-    total = T.cast(place.load(0, row, column, channel), "int32") + place.constants[1][channel]
+    total = T.cast(loaded(step, place, row, column, channel), "int32") + place.constants[1][channel]
     if step.gain:
         pixel = place.load(1, row // step.picture_factor, column // step.picture_factor, colour)
         total = total + place.constants[2][0] * T.cast(pixel, "int32")
     place.store(T.cast(lanes.rescale(total, place.constants[0][channel], (0, 255)), "uint8"), colour)
+
+
+def loaded(step: ToPicture, place: Place, row: Expr, column: Expr, channels: Expr | int) -> Expr:
+    """Channels of the stream's pixel."""
+    return place.load(0, *(within(place, row, column) if step.rows.whole else (row, column)), channels)
 
 
 def write_rest(step: ToPicture, place: Place) -> None:
@@ -57,7 +63,7 @@ def write_block(step: ToPicture, place: Place) -> None:
     for begin, width in pieces(colours * repeats, WIDEST):
         lanes = Lanes(width, "cpu")
         channels = lanes.channels(begin)
-        total = lanes.cast(place.load(0, place.row, place.column, channels), "int32") + place.constants[1][channels]
+        total = lanes.cast(loaded(step, place, place.row, place.column, channels), "int32") + place.constants[1][channels]
         if added:
             total = total + shuffled(added, [(begin + lane) // repeats * WIDEST for lane in range(width)])
         value = lanes.rescale(total, place.constants[0][channels], (0, 255))

@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from tvm_srq.errors import UserError
-from tvm_srq.graph.builder import GraphBuilder
+from tvm_srq.graph.builder import GraphBuilder, check
 from tvm_srq.graph.file import describe, graph_of
-from tvm_srq.graph.graph import PICTURE, Graph, PictureFormat
+from tvm_srq.graph.graph import PICTURE, Graph, Node, PictureFormat
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.graph.sources.module import graph_of_module
 
@@ -95,6 +95,32 @@ def test_descriptions_that_are_none_are_refused(graph, name):
 def test_arrays_that_are_none_are_refused(graph, array):
     with pytest.raises(UserError):
         graph_of(describe(graph), {**graph.parameters, "tail.weight": array})
+
+
+@pytest.mark.parametrize(("operator", "attributes"), [
+    ("nearest", {"factor": 2**18}), ("pad", {"mode": "zeros", "before": 2**19, "after": 0}),
+    ("pixel_unshuffle", {"factor": 2**15}),
+    ("resize", {"mode": "linear", "coordinates": "half_pixel", "extent": [[2**20, 0, 1]]}),
+])  # fmt: skip
+def test_maps_beyond_measure_are_refused(operator, attributes):
+    builder = GraphBuilder()
+    made = builder.add(operator, "made", [PICTURE], attributes)
+    cropped = builder.add("crop", "cropped", [made], {"start": 0, "extent": []})
+    with pytest.raises(UserError, match="node made makes .* MiB of a picture of 16 x 16 pixels, and 256 are the most"):
+        builder.build(PictureFormat(), cropped)
+
+
+@pytest.mark.parametrize(("operator", "attributes"), [
+    ("nearest", {"factor": 2**54}), ("roll", {"rows": 2**63, "columns": 0}), ("clamp", {"low": "a", "high": None}),
+    ("resize", {"mode": "linear", "coordinates": "half_pixel", "extent": [[2, 0]]}),
+    ("crop", {"start": 0, "extent": [[2, 0, 0]]}), ("crop", {"start": 0, "extent": [[1.5, 0, 1]]}),
+    ("global_deviation", {"correction": "none"}),
+])  # fmt: skip
+def test_attributes_that_cannot_be_are_refused(operator, attributes):
+    picture = PictureFormat()
+    node = Node("made", operator, (PICTURE,), attributes)
+    with pytest.raises((UserError, ZeroDivisionError)):
+        check(Graph((node,), {}, picture, 1))
 
 
 @pytest.mark.parametrize(("operator", "attributes"), [

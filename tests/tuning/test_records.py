@@ -67,7 +67,10 @@ def changed(*path, value):
     changed("tasks", 0, "trials", 0, "pixels", value=None), changed("tasks", 0, "trials", 0, "trace", value=[]),
     changed("tasks", 0, "chosen", value=1), changed("tasks", 0, "chosen", value=9), changed("tasks", 0, "chosen", value=-1),
     changed("tasks", 0, "untuned", value=float("nan")), changed("tasks", 0, "size", value=[1]),
-    changed("tasks", 0, "templates", value=None),
+    changed("tasks", 0, "templates", value=None), changed("tasks", 0, "size", value=[float("inf"), 1]),
+    changed("tasks", 0, "trials", 0, "vectors", value=float("inf")), changed("tasks", 0, "trials", 0, "steps", value=10**30),
+    changed("tasks", 0, "trials", 0, "reduction", value="sideways"), changed("tasks", 0, "workload", "groups", value="2"),
+    changed("tasks", 0, "workload", "bent", value=None), changed("tasks", 0, "fingerprint", value=[]),
 ])  # fmt: skip
 def test_damage_is_one_error(tmp_path, change):
     save_records(records(), tmp_path / "r.json")
@@ -77,7 +80,9 @@ def test_damage_is_one_error(tmp_path, change):
         load_records(tmp_path / "r.json", "x86-64-v2")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"3", b"no json", b"\xff\xfe\x00", b'{"format": "tvm-srq-tuning-1"'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"3", b"no json", b"\xff\xfe\x00", b'{"format": "tvm-srq-tuning-1"',
+    pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested too deep"),
+])  # fmt: skip
 def test_a_foreign_file_is_one_error(tmp_path, content):
     (tmp_path / "r.json").write_bytes(content)
     with pytest.raises(UserError, match="tune again"):

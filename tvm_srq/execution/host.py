@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_srq.errors import UserError
 from tvm_srq.execution.ffi import ffi
 from tvm_srq.execution.memory import Placement, place_storages
 from tvm_srq.execution.strips import Call, Rows, groups_of, plan_passes
@@ -67,7 +68,7 @@ class HostExecution:
         self.placements, self.size = place_storages(program, self.passes, height, width)
         self.held = [self.counts.held(work.done) for work in self.passes]
         self.first, self.last = self.storages_by_step("first"), self.storages_by_step("last")
-        memory = np.empty(self.size + ALIGNMENT, np.uint8)
+        memory = self.allocate(self.size + ALIGNMENT)
         self.block = memory[-memory.ctypes.data % ALIGNMENT :][: self.size]
         self.kernels = {step.kernel: kernel(step.kernel) for step in program.steps}
         self.picture = self.result = np.empty(0, np.uint8)
@@ -88,6 +89,13 @@ class HostExecution:
                 raise KeyboardInterrupt
             action()
         return self.result
+
+    def allocate(self, size: int) -> NDArray[np.uint8]:
+        try:
+            return np.empty(size, np.uint8)
+        except (MemoryError, ValueError) as error:
+            of = f"a picture of {self.height}x{self.width} pixels"
+            raise UserError(f"feature maps of {of} take {size >> 20} MiB, more than there are; give a smaller one") from error
 
     def storages_by_step(self, end: str) -> list[list[int]]:
         """For every step, the storages whose lifetime has its ``first`` or ``last`` there."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from tvm_srq.errors import UserError
 from tvm_srq.extent import Extent
+from tvm_srq.graph.bounds import check_bounds
 from tvm_srq.graph.graph import PICTURE, Graph, Node, PictureFormat
 from tvm_srq.operators import OPERATORS
 
@@ -213,6 +214,7 @@ def check(graph: Graph) -> Graph:
             raise UserError(f"node {node.name} ({node.operator}) has no place in the network: update tvm_srq, or quantize again")
         OPERATORS[node.operator].check(node, graph)
         seen.add(node.name)
+    check_bounds(graph)
     extent, channels = graph.extents[graph.output], graph.channels[graph.output]
     scale = extent.scale or whole_scale(extent, graph.smallest)
     if scale is None or channels != graph.picture.channels:

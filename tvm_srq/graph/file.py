@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_srq.errors import UserError
+from tvm_srq.errors import UserError, shortened
 from tvm_srq.graph.builder import check
 from tvm_srq.graph.graph import Graph, Node, PictureFormat
+from tvm_srq.json_values import listed, number, text, whole
 
 VERSION = 2
+LARGEST_SMALLEST = 1 << 12
+MOST_WHITE = 1e6  # and the least range of an output is one of it
 NUMBERS = (np.float32, np.float64)
 
 
@@ -45,16 +48,26 @@ def graph_of(description: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> G
         raise UserError("the file's network is of another version of tvm_srq: quantize it again")
     try:
         picture = description["picture"]
-        low, high = picture["output_range"]
-        output_range = float(low), float(high)
-        ends = PictureFormat(whole(picture["channels"]), float(picture["white"]), output_range, str(picture["told"]))
-        nodes = tuple(map(node_of, description["nodes"]))
+        ends = picture_of(picture)
+        nodes = tuple(map(node_of, listed(description["nodes"], "nodes")))
         keys = {key for node in nodes for key in node.parameters.values()}
         parameters = {key: numbers(key, arrays[key]) for key in sorted(keys)}
-        graph = Graph(nodes, parameters, ends, 1, whole(description["smallest"]), str(description["description"]))
+        smallest = whole(description["smallest"], "smallest", 1, LARGEST_SMALLEST)
+        graph = Graph(nodes, parameters, ends, 1, smallest, text(description["description"], "description"))
         return check(graph)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as damage:
-        raise UserError(f"the file's network is damaged ({type(damage).__name__}: {damage}): quantize it again") from damage
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as damage:
+        what = f"{type(damage).__name__}: {shortened(damage)}"
+        raise UserError(f"the file's network is damaged ({what}): quantize it again") from damage
+
+
+def picture_of(description: Mapping[str, Any]) -> PictureFormat:
+    """How pictures go in and come out."""
+    white, (low, high) = number(description["white"], "white"), description["output_range"]
+    black, brightest = number(low, "black"), number(high, "the output's white")
+    sound = 0 < white <= MOST_WHITE and 1 / MOST_WHITE < brightest - black < MOST_WHITE
+    if description["channels"] not in (1, 3) or not sound:
+        raise ValueError("no such pictures")
+    return PictureFormat(int(description["channels"]), white, (black, brightest), text(description["told"], "told"))
 
 
 def node_of(description: Mapping[str, Any]) -> Node:
@@ -62,25 +75,15 @@ def node_of(description: Mapping[str, Any]) -> Node:
     attributes, parameters = description["attributes"], description["parameters"]
     if not isinstance(attributes, dict) or not isinstance(parameters, dict) or not all(map(plain, attributes.values())):
         raise ValueError(f"node {description['name']}")
-    inputs = tuple(map(text, description["inputs"]))
-    return Node(text(description["name"]), text(description["operator"]), inputs, attributes, parameters)
+    inputs = tuple(text(name, "an input") for name in listed(description["inputs"], "inputs"))
+    for key in parameters.values():
+        text(key, "a parameter")
+    return Node(text(description["name"], "a name"), text(description["operator"], "an operator"), inputs, attributes, parameters)
 
 
 def plain(value: Any) -> bool:
     """Whether an attribute is what operators have: a number, a name, nothing, or lists of these."""
     return all(map(plain, value)) if isinstance(value, list) else value is None or isinstance(value, (bool, int, float, str))
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value} is no name")
-    return value
-
-
-def whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{value} is no whole number from 1 on")
-    return value
 
 
 def numbers(key: str, array: NDArray) -> NDArray:

@@ -39,7 +39,10 @@ def lower(spec: QuantSpec) -> IntegerGraph:
     """
     if not spec.integer:
         raise UserError("this .srq has free-scale activation levels, which cannot run in integers; use --grid aligned")
-    return Lowering(spec).run()
+    try:
+        return Lowering(spec).run()
+    except (ValueError, ArithmeticError) as error:  # what steps cannot compute with: each says so of itself
+        raise UserError(f"the network has no integer form ({error}); quantize it again") from error
 
 
 class Lowering:

@@ -72,10 +72,16 @@ LEAST = {
 """The least that attributes of these names, which are whole numbers, may be."""
 
 
+LARGEST = 1 << 20
+"""The most that they may be."""
+
+
 def valid(attribute: tuple[str, Any]) -> bool:
-    """Whether an attribute is a whole number that is large enough, where it has to be one."""
+    """Whether an attribute is a whole number within its bounds, or the terms of an extent, where it has to be."""
     name, value = attribute
-    return name not in LEAST or (type(value) is int and value >= LEAST[name])
+    if name == "extent":
+        return isinstance(value, list) and all(isinstance(t, list) and [type(n) for n in t] == [int] * 3 for t in value)
+    return name not in LEAST or (type(value) is int and LEAST[name] <= value <= LARGEST)
 
 
 def check_per_channel(node: Node, graph: Graph) -> None:

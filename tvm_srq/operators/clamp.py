@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from tvm_srq.errors import UserError
 from tvm_srq.operators.base import Operator, Size
 from tvm_srq.requantize import STREAM_MAX, STREAM_MIN
 
 if TYPE_CHECKING:
-    from tvm_srq.graph.graph import Node
+    from tvm_srq.graph.graph import Graph, Node
     from tvm_srq.lowering.lowering import Lowering
 
 
@@ -24,6 +25,11 @@ class Clamp(Operator):
     attributes = frozenset({"low", "high"})
     optional = frozenset({"low", "high"})
     keeps_values = True
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        if not all(bound is None or type(bound) in (int, float) and not math.isnan(bound) for bound in node.attributes.values()):
+            raise UserError(f"node {node.name} has bounds that are no numbers: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return inputs[0].clamp(*self.bounds(node))

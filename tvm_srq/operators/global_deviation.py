@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from tvm_srq import steps
+from tvm_srq.errors import UserError
 from tvm_srq.extent import ONE, Extent
 from tvm_srq.operators.base import Operator, Size
 from tvm_srq.operators.global_average import finer
 from tvm_srq.steps.global_deviation import MAX_SHIFT
 
 if TYPE_CHECKING:
-    from tvm_srq.graph.graph import Node
+    from tvm_srq.graph.graph import Graph, Node
     from tvm_srq.lowering.lowering import Lowering
 
 
@@ -27,6 +28,11 @@ class GlobalDeviation(Operator):
     name = "global_deviation"
     attributes = frozenset({"correction"})
     optional = frozenset({"correction"})
+
+    def check(self, node: Node, graph: Graph) -> None:
+        super().check(node, graph)
+        if node.attributes.get("correction", 0) not in (0, 1):
+            raise UserError(f"node {node.name} has the correction {node.attributes['correction']}: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
         return inputs[0].var((2, 3), correction=node.attributes.get("correction", 0), keepdim=True).sqrt()

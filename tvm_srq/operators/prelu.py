@@ -29,7 +29,7 @@ class PReLU(Operator):
         check_per_channel(node, graph)
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:
-        slope = parameters["slope"]
+        slope = parameters["slope"].to(inputs[0].dtype)
         if not slope.any():
             return functional.relu(inputs[0])
         return functional.prelu(inputs[0], slope)

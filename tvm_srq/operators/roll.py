@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tvm_srq import steps
 from tvm_srq.errors import UserError
-from tvm_srq.operators.base import Operator, Size
+from tvm_srq.operators.base import LARGEST, Operator, Size
 
 if TYPE_CHECKING:
     from tvm_srq.graph.graph import Graph, Node
@@ -26,7 +26,7 @@ class Roll(Operator):
 
     def check(self, node: Node, graph: Graph) -> None:
         super().check(node, graph)
-        if not all(type(node.attributes[side]) is int for side in ("rows", "columns")):
+        if not all(type(moved) is int and abs(moved) <= LARGEST for moved in node.attributes.values()):
             raise UserError(f"node {node.name} moves by {dict(node.attributes)}: quantize the network again")
 
     def run(self, node: Node, inputs: list[Tensor], parameters: Mapping[str, Tensor], size: Size) -> Tensor:

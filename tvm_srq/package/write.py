@@ -1,7 +1,9 @@
 """Writing the folder: the fixed C driver, the network's tables, constants and kernels."""
 
 import gzip
+import io
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tvm_srq.scratch import scratch_folder
 
 RUNTIME = Path(__file__).with_name("runtime")
 MACHINES = {"x86_64": "x86_64|AMD64|amd64", "aarch64": "aarch64|arm64|arm64-v8a"}  # CMake's names
+MOST_KERNEL_BYTES = 1 << 28
 
 
 def write_package(network: str | Path, folder: str | Path) -> None:
@@ -33,15 +36,39 @@ def write_package(network: str | Path, folder: str | Path) -> None:
         raise UserError(f"node {node} of {network} is in float32, which the C library does not serve; run the .tar itself")
     if OBJECT not in members or "workspace" not in manifest:
         raise UserError(f"{network} holds no object file of its kernels: an older version made it; compile it again")
+    if not compiled_for(manifest):
+        raise UserError(f"{network} is for a machine that packages do not know; compile it for one of {', '.join(MACHINES)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is no empty folder; remove it or choose another")
+    kernels = object_file(members[OBJECT], network)
     require_folder(folder if not folder.exists() else folder / "network.cmake")
     place = folder.resolve()  # a link to an empty folder stays one
     with scratch_folder(place.parent, place.name) as temporary:
         made = temporary / "package"
         shutil.copytree(RUNTIME, made)
-        write_network(made, manifest, program, gzip.decompress(members[OBJECT]))
+        write_network(made, manifest, program, kernels)
         made.replace(place)
+
+
+def compiled_for(manifest: dict[str, Any]) -> str:
+    """CMake's names of the machine, or nothing."""
+    return MACHINES.get(manifest["tvm_target"]["mtriple"].split("-")[0], "")
+
+
+def object_file(compressed: bytes, network: str | Path) -> bytes:
+    """The kernels.
+
+    Raises:
+        UserError: they cannot be unpacked, or would be larger than any.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(compressed)) as packed:
+            kernels = packed.read(MOST_KERNEL_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{network} is damaged ({OBJECT} cannot be unpacked); compile it again") from error
+    if len(kernels) > MOST_KERNEL_BYTES:
+        raise UserError(f"{network} is damaged ({OBJECT} has over {MOST_KERNEL_BYTES} bytes); compile it again")
+    return kernels
 
 
 def write_network(folder: Path, manifest: dict[str, Any], program: Program, kernels: bytes) -> None:
@@ -57,5 +84,5 @@ def write_network(folder: Path, manifest: dict[str, Any], program: Program, kern
     (folder / "lib/kernels.o").write_bytes(kernels)
     triple = manifest["tvm_target"]["mtriple"].split("-")
     system = "android" if "android" in triple[-1] else "linux"
-    lines = [f"# {source}", f'set(TVM_SRQ_MACHINE "{MACHINES[triple[0]]}")', f"set(TVM_SRQ_SYSTEM {system})", ""]
+    lines = [f"# {source}", f'set(TVM_SRQ_MACHINE "{compiled_for(manifest)}")', f"set(TVM_SRQ_SYSTEM {system})", ""]
     (folder / "network.cmake").write_text("\n".join(lines))

@@ -1,17 +1,17 @@
 """Records of tuning for one target, as one JSON file: what was tried, how long it took, and how templates compare."""
 
-import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from schedules.generic.space import Tiling
+from schedules.generic.space import REDUCTIONS, Tiling
 from schedules.workload import Convolution
 from tvm_srq.errors import UserError
 from tvm_srq.files import write_json
+from tvm_srq.json_values import flag, listed, number, parse, text, whole
 
 FORMAT = "tvm-srq-tuning-1"
+LARGEST = 1 << 20  # of channels, tiles and pictures' sizes
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def load_records(path: str | Path, target: str) -> Records:
     if not path.is_file():
         raise UserError(f"tuning records {path} do not exist; make them with: tvm-srq tune NET.srq --target {target} -o {path}")
     try:
-        content = json.loads(path.read_text())
+        content = parse(path.read_text())
         sound = content["format"] == FORMAT
         made_for = str(content["target"])
         tasks = [load_task(entry) for entry in content["tasks"]]
@@ -123,26 +123,40 @@ def load_records(path: str | Path, target: str) -> Records:
 
 def load_task(entry: dict[str, Any]) -> TaskRecord:
     trials = [load_trial(**trial) for trial in entry["trials"]]
-    rows, columns = entry["size"]
-    chosen = None if entry["chosen"] is None else int(entry["chosen"])
-    if chosen is not None and (chosen < 0 or trials[chosen].seconds is None):
+    rows, columns = (whole(length, "a size", 1, LARGEST) for length in listed(entry["size"], "a size"))
+    chosen = None if entry["chosen"] is None else whole(entry["chosen"], "the chosen trial", 0, len(trials) - 1)
+    if chosen is not None and trials[chosen].seconds is None:
         raise ValueError("the chosen trial did not run")
     templates = {str(name): time(seconds) for name, seconds in entry["templates"].items()}
     return TaskRecord(
-        Convolution(**entry["workload"]), str(entry["fingerprint"]), (int(rows), int(columns)), time(entry["untuned"]),
+        load_workload(**entry["workload"]), text(entry["fingerprint"], "a fingerprint"), (rows, columns), time(entry["untuned"]),
         trials, chosen, optional_time(entry["tuned"]), templates,
     )  # fmt: skip
 
 
 def load_trial(vectors_outside: bool, reduction: str, pixels: int, vectors: int, steps: int, seconds: float | None) -> Trial:
-    tiling = Tiling(bool(vectors_outside), str(reduction), int(pixels), int(vectors), int(steps))
-    return Trial(tiling, optional_time(seconds))
+    tile = (whole(factor, "a tile", 1, LARGEST) for factor in (pixels, vectors, steps))
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is no order of loops")
+    return Trial(Tiling(flag(vectors_outside, "vectors_outside"), reduction, *tile), optional_time(seconds))
+
+
+def load_workload(**fields_: Any) -> Convolution:
+    """A workload of the types that its fields have."""
+    workload = Convolution(**fields_)
+    for each in fields(Convolution):
+        value, kind = getattr(workload, each.name), type(each.default)
+        if kind is bool or each.name == "codes":
+            (flag if kind is bool else text)(value, each.name)
+        elif value is not None or each.default is not None:
+            whole(value, each.name, 0, LARGEST)
+    return workload
 
 
 def time(value: Any) -> float:
     """A time in seconds."""
-    seconds = float(value)
-    if not (math.isfinite(seconds) and seconds > 0):
+    seconds = number(value, "a time")
+    if seconds <= 0:
         raise ValueError(f"{value} is no time")
     return seconds
 

@@ -71,6 +71,33 @@ def test_objects_that_are_no_tensors_are_refused(path):
         read_program(changed(path, custom))
 
 
+def rewritten(path, suffix, change):
+    """The archive with one of its files changed."""
+    other = path.with_name("other.pt2")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(other, "w") as result:
+        for name in archive.namelist():
+            content = archive.read(name)
+            result.writestr(name, change(content) if name.endswith(suffix) else content)
+    return other
+
+
+def test_descriptions_nested_too_deep_are_refused(path):
+    with pytest.raises(UserError, match="cannot be read as a program"):
+        read_program(rewritten(path, "_config.json", lambda content: b"[" * 100_000 + b"]" * 100_000))
+
+
+def test_an_argument_of_another_type_is_refused(path):
+    """The bias of a convolution is a list."""
+    def change(content):
+        about = json.loads(content)
+        node = next(each for each in about["graph_module"]["graph"]["nodes"] if "conv2d" in each["target"])
+        node["inputs"][2] = {**node["inputs"][2], "arg": {"as_ints": [1, 1]}}
+        return json.dumps(about)
+
+    with pytest.raises(UserError):
+        graph_of_program(read_program(rewritten(path, "models/model.json", change)), PictureFormat())
+
+
 def test_two_files_of_one_name_are_refused(path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(next(name for name in archive.namelist() if name.endswith("_config.json")), "{}")

@@ -137,12 +137,36 @@ def read_programs(programs: Sequence[ExportedProgram], samples: Samples, evaluat
 
 
 def arguments_of(node: TorchNode) -> dict[str, Any]:
-    """A node's arguments by name, with the schema's defaults."""
+    """A node's arguments by name, with the schema's defaults.
+
+    Raises:
+        UserError: they are not of the schema's types, as those of a damaged file may be.
+    """
     if node.target is operator.getitem:
         return {"source": node.args[0], "index": node.args[1]}
     schema = node.target._schema.arguments  # type: ignore[union-attr]
     given = {argument.name: value for argument, value in zip(schema, node.args, strict=False)} | dict(node.kwargs)
+    for argument in schema:
+        value = given.get(argument.name)
+        if not fits(value, str(argument.type).removeprefix("Optional[").removesuffix("]")) and value != argument.default_value:
+            raise UserError(f"{node.name} is given a {type(value).__name__} as its {argument.name}: export the network again")
     return {argument.name: given.get(argument.name, argument.default_value) for argument in schema}
+
+
+def fits(value: Any, kind: str) -> bool:
+    """Whether an argument is what a schema's type, in words, says; of types that are not looked at, anything is.
+
+    A number may stand for a tensor; schemas have types of values as numbers.
+    """
+    if value is None or isinstance(value, TorchNode):
+        return True
+    several = (list, tuple)
+    kinds: dict[str, tuple[type, ...]] = {
+        "Tensor": (int, float), "List[Tensor": several, "List[int": several, "List[float": several, "bool": (bool,),
+        "str": (str,), "int": (int, torch.SymInt, torch.dtype, torch.layout, torch.memory_format),
+        "float": (int, float, torch.SymInt, torch.SymFloat),
+    }  # fmt: skip
+    return isinstance(value, kinds[kind]) if kind in kinds else True
 
 
 def constants_of(program: ExportedProgram) -> dict[str, Constant]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from tvm_srq.graph.graph import Graph, PictureFormat
 from tvm_srq.graph.sources.handlers import HANDLED
 from tvm_srq.graph.sources.module import compare, comparison_sizes, graph_of_calls
 from tvm_srq.graph.sources.trace import calls_of_program
+from tvm_srq.json_values import parse
+
+MOST_BYTES = 1 << 28  # of an archive's descriptions
 
 
 def read_program(path: str | Path) -> ExportedProgram:
@@ -27,15 +30,20 @@ def read_program(path: str | Path) -> ExportedProgram:
     """
     path = require_file(path, "exported program", "give a .pt2 file of torch.export.save")
     try:
-        parts = descriptions(path)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read as a program of torch.export ({type(error).__name__})") from error
-    if any(is_pickled(part) for part in parts):
+        pickled = any(map(is_pickled, descriptions(path)))
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, RuntimeError) as error:  # as zipfile raises
+        raise unreadable(path, error) from error
+    if pickled:
         raise UserError(f"{path} has pickled parts, which could run any code: export the network again with plain tensors only")
     try:
         return torch.export.load(str(path))
     except Exception as error:  # a damaged file makes torch.export.load raise nearly anything
-        raise UserError(f"{path} cannot be read as a program of torch.export ({type(error).__name__})") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: Exception) -> UserError:
+    kind = type(error).__name__
+    return UserError(f"{path} cannot be read as a program of torch.export ({kind}); export the network again")
 
 
 def descriptions(path: Path) -> list[Any]:
@@ -49,7 +57,9 @@ def descriptions(path: Path) -> list[Any]:
         # two files of one name could be read differently here and by PyTorch
         if not any("/models/" in name for name in names) or len(set(archive.namelist())) != len(archive.namelist()):
             raise ValueError("no archive of torch.export")
-        return [json.loads(archive.read(name)) for name in names]
+        if sum(archive.getinfo(name).file_size for name in names) > MOST_BYTES:
+            raise ValueError("descriptions beyond measure")
+        return [parse(archive.read(name)) for name in names]
 
 
 def is_pickled(description: Any) -> bool:
@@ -77,6 +87,10 @@ def graph_of_program(program: ExportedProgram, picture: PictureFormat, smallest:
     calls = calls_of_program(program, smallest, HANDLED)
     low = max(smallest, min(height for height, _ in calls.samples))
     graph = graph_of_calls(calls, picture, low, description)
+    try:
+        module = program.module()
+    except Exception as error:  # a program whose parts do not fit makes PyTorch raise nearly anything
+        raise unreadable(description or "the program", error) from error
     with torch.no_grad():
-        compare(program.module(), graph, comparison_sizes(low, (67, 81)))
+        compare(module, graph, comparison_sizes(low, (67, 81)))
     return graph

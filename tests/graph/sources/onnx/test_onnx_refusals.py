@@ -87,6 +87,14 @@ def test_damaged_missing_and_foreign_files(tmp_path):
     refused(file.save(path, file.node("Relu", "picture_in")), "uses opset 8: 9 to 23 are known")
 
 
+def test_names_that_are_no_text(tmp_path):
+    """Of a name that is no UTF-8, protobuf gives the bytes."""
+    file, path = File(), tmp_path / "network.onnx"
+    file.save(path, file.convolution("picture_in", 3, 3))
+    path.write_bytes(path.read_bytes().replace(b"Conv_", b"Con\xff_"))
+    refused(path, "cannot be read as an ONNX file|has names that are no text")
+
+
 def test_inputs_and_outputs(tmp_path):
     file = File()
     model = file.model(file.node("Relu", "picture_in"), more=["Relu_0_out0"])

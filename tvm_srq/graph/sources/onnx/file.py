@@ -79,6 +79,8 @@ def read_model(path: str | Path) -> Model:
         raise UserError(f"{path} cannot be read as an ONNX file ({type(failure).__name__})") from failure
     if not proto.graph.node:
         raise UserError(f"{path} is no ONNX file of a network")
+    if not all(map(named_in_text, proto.graph.node)):
+        raise UserError(f"{path} has names that are no text: export it again")
     load_external(onnx, proto, path)
     opset = next((each.version for each in proto.opset_import if each.domain in OWN_DOMAINS), 0)
     if opset not in OPSETS:
@@ -103,6 +105,13 @@ def read_model(path: str | Path) -> Model:
         opset,
         f"{path.stem}, an ONNX file of opset {opset}",
     )
+
+
+def named_in_text(node: Any) -> bool:
+    """Whether a node's names are UTF-8: of others, protobuf gives the bytes."""
+    names = (node.name, node.op_type, node.domain, *node.input, *node.output)
+    notes = (part for entry in node.metadata_props for part in (entry.key, entry.value))
+    return all(isinstance(each, str) for each in (*names, *notes, *(attribute.name for attribute in node.attribute)))
 
 
 def needed(operations: Sequence[Operation], output: str) -> tuple[Operation, ...]:
