@@ -5,7 +5,7 @@ import argparse
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", metavar="NET.srq")
-    command.add_argument("--target", required=True, help="see: tvm-srq targets")
+    command.add_argument("--target", default="host", help="see: tvm-srq targets; by default the best that runs here")
     command.add_argument("--print-ir-before", action="append", default=[], metavar="PASS")
     command.add_argument("--print-ir-after", action="append", default=[], metavar="PASS")
     command.add_argument("--tuning-records", metavar="RECORDS", help="made by: tvm-srq tune, for the same target")
@@ -20,9 +20,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> None:
     from tvm_srq import api
     from tvm_srq.inspection import float_line
+    from tvm_srq.tuning.host import named_target
 
     in_float = api.compile_network(
-        parsed.network, parsed.target, parsed.output, parsed.print_ir_before, parsed.print_ir_after,
+        parsed.network, named_target(parsed.target), parsed.output, parsed.print_ir_before, parsed.print_ir_after,
         parsed.tuning_records, parsed.prefer_tuned, parsed.cross_compiler, parsed.cross_compiler_options, parsed.require_integer,
     )  # fmt: skip
     print(float_line(in_float))

@@ -12,3 +12,4 @@ def execute(parsed: argparse.Namespace) -> None:
 
     for preset in PRESETS.values():
         print(f"{preset.name:18} {preset.description}")
+    print(f"{'host':18} the best of them that runs on this machine, where none is named")

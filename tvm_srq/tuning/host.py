@@ -16,13 +16,28 @@ CPU_FLAGS = {"sse4.2": "sse4_2", "avx2": "avx2", "avx512bw": "avx512bw", "avx512
 """LLVM's name of a feature that kernels use -> Linux's name in /proc/cpuinfo."""
 
 
+HOST = "host"
+BEST_FIRST = (
+    "x86-64-amx", "x86-64-v4", "x86-64-v3", "x86-64-v2", "aarch64-linux-x2", "aarch64-linux-a76", "aarch64-linux",
+)  # fmt: skip
+
+
 def host_target() -> str:
-    """The best x86 preset that this processor runs."""
-    for name in ("x86-64-amx", "x86-64-v4", "x86-64-v3"):
+    """The best preset that this processor runs.
+
+    Raises:
+        UserError: none does.
+    """
+    for name in BEST_FIRST:
         with suppress(UserError):
             require_runs_here(preset(name))
             return name
-    return "x86-64-v2"
+    raise UserError(f"no target runs on this {platform.machine()} machine; name one with --target (see: tvm-srq targets)")
+
+
+def named_target(name: str) -> str:
+    """A target as users name it: HOST is the best that this processor runs."""
+    return host_target() if name == HOST else name
 
 
 def host_processor() -> str:
