@@ -22,6 +22,7 @@ RESERVED = (
 )  # fmt: skip
 """Attributes of :class:`tvm_srq.graph.network.GraphNetwork`, which has convolutions as submodules, beside those of modules."""
 EMPTY = nn.Module()
+LARGEST_KERNEL = 511  # rows or columns with its dilation
 
 
 @dataclass
@@ -128,6 +129,8 @@ class GraphBuilder:
         height, width = ((k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilation, strict=True))
         top, left, bottom, right = padding
         half = max(height, width) // 2
+        if half > LARGEST_KERNEL // 2:
+            raise UserError(f"layer {name} has a kernel of {height} x {width}: {LARGEST_KERNEL} are the most")
         whole = np.zeros((*weight.shape[:2], 2 * half + 1, 2 * half + 1), np.float32)
         at = tuple(min(max(half - before, 0), 2 * half + 1 - size) for before, size in ((top, height), (left, width)))
         rows, columns = (slice(o, o + size, d) for o, size, d in zip(at, (height, width), dilation, strict=True))

@@ -86,12 +86,13 @@ def test_descriptions_nested_too_deep_are_refused(path):
         read_program(rewritten(path, "_config.json", lambda content: b"[" * 100_000 + b"]" * 100_000))
 
 
-def test_an_argument_of_another_type_is_refused(path):
-    """The bias of a convolution is a list."""
+@pytest.mark.parametrize(("place", "argument"), [(2, {"as_ints": [1, 1]}), (3, {"as_string": ""}), (3, {"as_ints": []})])
+def test_an_argument_of_another_type_is_refused(path, place, argument):
+    """A convolution's bias is a list, its stride a text, or of no numbers."""
     def change(content):
         about = json.loads(content)
         node = next(each for each in about["graph_module"]["graph"]["nodes"] if "conv2d" in each["target"])
-        node["inputs"][2] = {**node["inputs"][2], "arg": {"as_ints": [1, 1]}}
+        node["inputs"][place] = {**node["inputs"][place], "arg": argument}
         return json.dumps(about)
 
     with pytest.raises(UserError):

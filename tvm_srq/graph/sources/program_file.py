@@ -84,9 +84,13 @@ def graph_of_program(program: ExportedProgram, picture: PictureFormat, smallest:
     Raises:
         UserError: height and width are not symbolic, an operation has no place in a graph, or the graph does something else.
     """
-    calls = calls_of_program(program, smallest, HANDLED)
-    low = max(smallest, min(height for height, _ in calls.samples))
-    graph = graph_of_calls(calls, picture, low, description)
+    try:
+        calls = calls_of_program(program, smallest, HANDLED)
+        low = max(smallest, min(height for height, _ in calls.samples))
+        graph = graph_of_calls(calls, picture, low, description)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError) as error:
+        # an operation's arguments are of any type, where a file was not written by PyTorch
+        raise unreadable(description or "the program", error) from error
     try:
         module = program.module()
     except Exception as error:  # a program whose parts do not fit makes PyTorch raise nearly anything

@@ -56,6 +56,10 @@ CASES: dict[str, tuple[str, Case]] = {
     ),
     "integers": (r"\(Cast\) makes other numbers than floats", lambda f, x: f.node("Cast", x, to=7)),
     "cube root": (r"\(Pow\) takes the power 0.3", lambda f, x: f.node("Pow", x, f.constant(0.3))),
+    "dilation beyond measure": (
+        r"has a kernel of 131073 x 3: 511 are the most",
+        lambda f, x: f.convolution(x, 3, 3, 3, dilations=[65536, 1], pads=[65536, 1, 65536, 1]),
+    ),
     "no network": (r"gives its picture back", lambda f, x: f.node("Identity", x)),
     "nothing": (r"reads nowhere, which nothing makes", lambda f, x: f.node("Relu", "nowhere")),
     "no picture": (r"output does not come from its picture", lambda f, x: f.node("ConstantOfShape", f.integers(1, 3, 4, 4))),
@@ -91,7 +95,11 @@ def test_names_that_are_no_text(tmp_path):
     """Of a name that is no UTF-8, protobuf gives the bytes."""
     file, path = File(), tmp_path / "network.onnx"
     file.save(path, file.convolution("picture_in", 3, 3))
-    path.write_bytes(path.read_bytes().replace(b"Conv_", b"Con\xff_"))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"Conv_", b"Con\xff_"))
+    refused(path, "cannot be read as an ONNX file|has names that are no text")
+    name = next(tensor.name for tensor in onnx.load_from_string(whole).graph.initializer).encode()
+    path.write_bytes(whole.replace(name, b"\xff" + name[1:]))
     refused(path, "cannot be read as an ONNX file|has names that are no text")
 
 

@@ -79,7 +79,8 @@ def read_model(path: str | Path) -> Model:
         raise UserError(f"{path} cannot be read as an ONNX file ({type(failure).__name__})") from failure
     if not proto.graph.node:
         raise UserError(f"{path} is no ONNX file of a network")
-    if not all(map(named_in_text, proto.graph.node)):
+    named = (*proto.graph.initializer, *proto.graph.input, *proto.graph.output)
+    if not all(map(named_in_text, proto.graph.node)) or not all(isinstance(each.name, str) for each in named):
         raise UserError(f"{path} has names that are no text: export it again")
     load_external(onnx, proto, path)
     opset = next((each.version for each in proto.opset_import if each.domain in OWN_DOMAINS), 0)
