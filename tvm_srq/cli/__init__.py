@@ -4,7 +4,21 @@ import argparse
 from collections.abc import Sequence
 
 from tvm_srq import __version__
-from tvm_srq.cli import analyze, benchmark, compare, compile, doctor, evaluate, inspect, package, quantize, rpc, run, targets, tune
+from tvm_srq.cli import (
+    analyze,
+    benchmark,
+    compare,
+    compile,
+    doctor,
+    evaluate,
+    inspect,
+    package,
+    quantize,
+    rpc,
+    run,
+    targets,
+    tune,
+)
 from tvm_srq.errors import UserError, guarded, open_standard_streams
 
 MAY_BE_EMPTY = ("cross_compiler_options",)

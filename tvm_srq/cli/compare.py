@@ -21,7 +21,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dataset", metavar="NAME|DIR", help="PSNR-Y on it, and shifts of flat colours against float32")
     command.add_argument("--network", metavar="CHECKPOINT", help="that the .tar were made of, if it is not among the networks")
     command.add_argument("--scale", type=int, help="which one, of a checkpoint that serves several")
-    command.add_argument("--instructions", action="store_true", help="count those of .tar for ARM Linux, on an emulated processor")
+    command.add_argument("--instructions", action="store_true", help="count those of .tar for ARM Linux, emulated")
     command.add_argument("--json", metavar="FILE")
     command.add_argument("--markdown", metavar="FILE", help="the table")
     command.add_argument("--chart", metavar="FILE.png", help="bars of latency by target (needs matplotlib)")

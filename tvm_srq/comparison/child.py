@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -175,10 +176,8 @@ class Child:
 
     def close(self) -> None:
         """End the process."""
-        try:
+        with suppress(OSError):  # it may have died
             self.connection.send(None)
-        except OSError:
-            pass
         self.connection.close()
         self.process.join(5)
         if self.process.is_alive():

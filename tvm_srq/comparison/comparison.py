@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -12,6 +11,8 @@ from tqdm import tqdm
 from tvm_srq.comparison.emulated import check_instructions, count_instructions, counted
 from tvm_srq.comparison.entry import Entry, read_entries
 from tvm_srq.comparison.host import measure_here, why_not_here
+from tvm_srq.comparison.report import write_outputs
+from tvm_srq.comparison.result import Comparison
 from tvm_srq.comparison.row import Basis, Row
 from tvm_srq.comparison.settings import Outputs, Settings
 from tvm_srq.errors import UserError
@@ -20,32 +21,12 @@ if TYPE_CHECKING:
     from tvm_srq.comparison.quality import Quality
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What was found.
-
-    Attributes:
-        rows: by network, in the order given; of each this machine, then the devices, in the order given.
-        notes: what the table does not say of itself, a sentence each.
-    """
-
-    settings: Settings
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        return any(row.basis is Basis.FAILED for row in self.rows)
-
-
-def compare(paths: Sequence[str], settings: Settings, outputs: Outputs = Outputs()) -> Comparison:
+def compare(paths: Sequence[str], settings: Settings, outputs: Outputs) -> Comparison:
     """Measure every network on every device and write what was asked for; the table is for the caller to print.
 
     Raises:
         UserError: something given is wrong, which is found before anything is measured; or nothing given can run anywhere.
     """
-    from tvm_srq.comparison.report import write_outputs
-
     outputs.check(*paths, settings.network, settings.dataset)
     entries = read_entries(paths, settings.scale, settings.picture)
     settings.check(entries)

@@ -96,9 +96,10 @@ def read_entry(path: str, name: str, scale: int | None = None, picture: PictureO
             graph.smallest, Path(path).stat().st_size,
         )  # fmt: skip
     manifest, program, _ = read_artifact(path)
+    triple = manifest["tvm_target"].get("mtriple", "")
     return Entry(
-        Path(path), name, manifest["target"], manifest["tvm_target"].get("mtriple", ""), manifest["device"], precision_of(manifest),
-        manifest["network"], program.scale, program.channels, program.smallest, Path(path).stat().st_size,
+        Path(path), name, manifest["target"], triple, manifest["device"], precision_of(manifest), manifest["network"],
+        program.scale, program.channels, program.smallest, Path(path).stat().st_size,
     )  # fmt: skip
 
 

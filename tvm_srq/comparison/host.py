@@ -130,7 +130,7 @@ def started(entry: Entry, settings: Settings, open_runner: Callable[[Opening], R
 def why_not_here(entry: Entry) -> str:
     """Why this machine's processor does not run a network's code, as far as it can be known beforehand; empty if it does."""
     if entry.machine and entry.machine != platform.machine():
-        hint = "; name a device with --rpc-key" + (", or count them with --instructions" if counted(entry) else "")
+        hint = "; name a device with --rpc-key" + (", or count what it executes with --instructions" if counted(entry) else "")
         return f"target {entry.target} is for {entry.machine}, this machine is {platform.machine()}{hint}"
     if entry.machine:
         from tvm_srq.execution.ffi import without_torch

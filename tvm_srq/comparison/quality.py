@@ -62,9 +62,10 @@ class Quality:
         smallest = max(entry.smallest for entry in entries)
         for (low, _) in (pair for several in self.pairs.values() for pair in several):
             if min(low.shape[:2]) < smallest:
+                size, least = f"{low.shape[0]}x{low.shape[1]}", f"{smallest}x{smallest}"
                 raise UserError(
-                    f"dataset {dataset} has a low-resolution picture of {low.shape[0]}x{low.shape[1]} pixels, and a network works "
-                    f"on {smallest}x{smallest} or more; take that picture out"
+                    f"dataset {dataset} has a low-resolution picture of {size} pixels, and a network works on {least} or more; "
+                    "take that picture out"
                 )
         self.flat = {channels: flat_pictures(channels, smallest) for _, channels in kinds}
         named = None if network is None else read_entry(network, network, scale, picture)

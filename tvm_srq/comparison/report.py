@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tvm_srq.comparison.comparison import Comparison
+from tvm_srq.comparison.result import Comparison
 from tvm_srq.comparison.row import Row
 from tvm_srq.comparison.settings import Outputs
 from tvm_srq.comparison.table import markdown_table
@@ -42,8 +42,9 @@ def as_json(found: Comparison) -> dict[str, Any]:
 def row_as_json(row: Row, height: int, width: int) -> dict[str, Any]:
     entry, timing, scores = row.entry, row.timing, row.scores
     return {
-        "network": entry.name, "path": str(entry.path), "target": entry.target, "device": row.device, "precision": entry.precision,
-        "description": entry.description, "scale": entry.scale, "basis": row.basis.value, "reason": row.reason or None,
+        "network": entry.name, "path": str(entry.path), "target": entry.target, "device": row.device,
+        "precision": entry.precision, "description": entry.description, "scale": entry.scale,
+        "basis": row.basis.value, "reason": row.reason or None,
         "load_seconds": timing and timing.load, "first_picture_seconds": timing and timing.first,
         "cold_start_seconds": timing and timing.cold_start, "median_seconds": timing and timing.median,
         "percentile90_seconds": timing and timing.percentile90, "cpu_median_seconds": timing and timing.cpu_median,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tvm_srq.comparison.comparison import Comparison
+from tvm_srq.comparison.result import Comparison
 from tvm_srq.comparison.row import Row, Timing
 from tvm_srq.comparison.settings import Settings
 
@@ -15,12 +15,13 @@ class Column:
     """One of the table.
 
     Attributes:
-        title: with the unit.
+        title: of what; ``unit``: of its numbers.
         cell: the text of a row; None where it has no value.
         optional: left out where no row has a value.
     """
 
     title: str
+    unit: str
     cell: Callable[[Row], str | None]
     number: bool = True
     optional: bool = False
@@ -41,23 +42,23 @@ def columns(settings: Settings, marks: dict[str, int]) -> list[Column]:
     """All of them; ``marks``: numbers of the reasons below the table."""
     height, width = settings.height, settings.width
     return [
-        Column("network", lambda row: row.entry.name, number=False),
-        Column("target", lambda row: row.entry.target, number=False),
-        Column("device", lambda row: row.device, number=False),
-        Column("precision", lambda row: row.entry.precision, number=False),
-        Column("basis", lambda row: f"{row.basis.value} [{marks[row.reason]}]" if row.reason else row.basis.value, number=False),
-        Column("cold start ms", timed(lambda timing: timing.cold_start, "{:.0f}")),
-        Column("median ms", timed(lambda timing: timing.median)),
-        Column("90th percentile ms", timed(lambda timing: timing.percentile90)),
-        Column("CPU ms", timed(lambda timing: timing.cpu_median)),
-        Column("frames/s", lambda row: number(row.frames_per_second())),
-        Column("output Mpixel/s", lambda row: number(row.output_pixels_per_second(height, width), "{:.2f}", 1e-6)),
-        Column("peak memory MB", lambda row: number(row.peak_memory, "{:.0f}", 1e-6), optional=True),
-        Column("file MB", lambda row: number(row.entry.size, "{:.2f}", 1e-6)),
-        Column("million instructions", lambda row: number(row.instructions, "{:.1f}", 1e-6), optional=True),
-        Column("PSNR-Y dB", lambda row: number(row.scores.psnr_y, "{:.2f}"), optional=True),
-        Column("to float32 dB", lambda row: number(row.scores.psnr_y_to_float, "{:.2f}"), optional=True),
-        Column("flat colours off by", lambda row: number(row.scores.flat_colour_shift, "{:.1f}"), optional=True),
+        Column("network", "", lambda row: row.entry.name, number=False),
+        Column("target", "", lambda row: row.entry.target, number=False),
+        Column("device", "", lambda row: row.device, number=False),
+        Column("precision", "", lambda row: row.entry.precision, number=False),
+        Column("basis", "", lambda row: row.basis.value + (f" [{marks[row.reason]}]" if row.reason else ""), number=False),
+        Column("cold start", "ms", timed(lambda timing: timing.cold_start, "{:.0f}")),
+        Column("median", "ms", timed(lambda timing: timing.median)),
+        Column("90th percentile", "ms", timed(lambda timing: timing.percentile90)),
+        Column("CPU", "ms", timed(lambda timing: timing.cpu_median)),
+        Column("frames", "per s", lambda row: number(row.frames_per_second())),
+        Column("output", "Mpixel/s", lambda row: number(row.output_pixels_per_second(height, width), "{:.2f}", 1e-6)),
+        Column("peak memory", "MB", lambda row: number(row.peak_memory, "{:.0f}", 1e-6), optional=True),
+        Column("file", "MB", lambda row: number(row.entry.size, "{:.2f}", 1e-6)),
+        Column("instructions", "million", lambda row: number(row.instructions, "{:.1f}", 1e-6), optional=True),
+        Column("PSNR-Y", "dB", lambda row: number(row.scores.psnr_y, "{:.2f}"), optional=True),
+        Column("to float32", "dB", lambda row: number(row.scores.psnr_y_to_float, "{:.2f}"), optional=True),
+        Column("flat colours", "grey levels", lambda row: number(row.scores.flat_colour_shift, "{:.1f}"), optional=True),
     ]
 
 
@@ -85,7 +86,8 @@ def heading(settings: Settings) -> str:
 def text_table(found: Comparison) -> str:
     """For a terminal."""
     shown, rows, below = cells(found)
-    widths = [max(len(column.title), *(len(row[i]) for row in rows)) for i, column in enumerate(shown)]
+    heads = [[column.title for column in shown], [column.unit for column in shown]]
+    widths = [max(map(len, texts)) for texts in zip(*heads, *rows, strict=True)]
 
     def line(texts: Sequence[str]) -> str:
         aligned = (
@@ -94,17 +96,18 @@ def text_table(found: Comparison) -> str:
         )  # fmt: skip
         return "  ".join(aligned).rstrip()
 
-    return "\n".join([heading(found.settings), line([column.title for column in shown]), *map(line, rows), *below])
+    return "\n".join([heading(found.settings), *map(line, [*heads, *rows]), *below])
 
 
 def markdown_table(found: Comparison) -> str:
     """For documents."""
     shown, rows, below = cells(found)
-    lines = [[column.title for column in shown], ["---:" if column.number else "---" for column in shown], *map(escaped, rows)]
+    titles = [f"{column.title}, {column.unit}" if column.unit else column.title for column in shown]
+    lines = [titles, ["---:" if column.number else "---" for column in shown], *map(escaped, rows)]
     table = "\n".join(f"| {' | '.join(texts)} |" for texts in lines)
     return "\n\n".join([heading(found.settings), table, *below]) + "\n"
 
 
 def escaped(texts: Sequence[str]) -> list[str]:
     """Cells in which Markdown sees no more than text."""
-    return [text.replace("|", "\\|").replace("_", "\\_") for text in texts]
+    return [text.replace("|", "\\|") for text in texts]
