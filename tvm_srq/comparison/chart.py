@@ -46,7 +46,8 @@ def figure_of(found: Comparison) -> Figure:
             median, high = 1e3 * row.timing.median, 1e3 * row.timing.percentile90
             axes.barh(at, median, BAR, color=f"C{index % 10}", label=target if at == place else None)
             axes.plot([median, high], [at, at], color="black", linewidth=1.5)
-            axes.annotate(f"{median:.1f}, 90 %: {high:.1f}", (high, at), (5, 0), textcoords="offset points", va="center", fontsize=SMALL)
+            figures = f"{median:.1f}, 90 %: {high:.1f}"
+            axes.annotate(figures, (high, at), (5, 0), textcoords="offset points", va="center", fontsize=SMALL)
         places += own
         names += [f"{row.entry.name}, {row.entry.precision}\n{row.device}" for row in rows]
         place += len(rows) + GAP
