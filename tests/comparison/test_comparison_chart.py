@@ -24,9 +24,10 @@ def test_bars_axes_and_their_labels():
     [axes] = figure.axes
     assert [round(bar.get_width(), 6) for bar in axes.patches] == [20.0, 100.0, 7.0, 40.0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "fast.tar, W4A4\nA Processor", "slow.tar, W8A8\nA Processor", "other.tar, W4A4\nA Processor", "net.pt, float32\nA Processor",
-    ]  # fmt: skip
-    assert [text.get_text() for text in axes.texts] == ["20.0, 90 %: 28.0", "100.0, 90 %: 180.0", "7.0, 90 %: 7.0", "40.0, 90 %: 40.0"]
+        f"{name}\nA Processor" for name in ("fast.tar, W4A4", "slow.tar, W8A8", "other.tar, W4A4", "net.pt, float32")
+    ]
+    beside = [text.get_text() for text in axes.texts]
+    assert beside == ["20.0, 90 %: 28.0", "100.0, 90 %: 180.0", "7.0, 90 %: 7.0", "40.0, 90 %: 40.0"]
     assert axes.get_xlabel().startswith("milliseconds a picture") and axes.get_title() == "Latency of pictures of 100x200"
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["x86-64-v3", "x86-64-v2", "PyTorch"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -44,9 +45,13 @@ def measure_there(
         measure: one entry's row; by default what a device gives.
     """
 
+    stopped = threading.Event()
+
     def work(address: DeviceAddress) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
         for entry in entries:
+            if stopped.is_set():
+                break
             try:
                 rows.append(measure(entry, address) if measure else measure_one(entry, address, settings, quality))
             except UserError as error:
@@ -55,7 +60,10 @@ def measure_there(
         return rows
 
     with ThreadPoolExecutor(len(settings.devices)) as pool:
-        found = list(pool.map(work, settings.devices))
+        try:
+            found = list(pool.map(work, settings.devices))
+        finally:
+            stopped.set()  # Ctrl-C then waits for one network on each device, not for all of them
     return {(row.entry, address.key): row for address, rows in zip(settings.devices, found, strict=True) for row in rows}
 
 
