@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tvm_srq.comparison.quality import Quality
 
 Measure = Callable[[Entry, DeviceAddress], Row]
+compiling = threading.Lock()
+"""Asking an ARM device for its features compiles a kernel, which TVM does in one thread at a time."""
 
 
 def check_devices(addresses: Sequence[DeviceAddress]) -> None:
@@ -106,5 +108,6 @@ def why_not_there(entry: Entry, device: Device, machine: str | None) -> str:
         return f"target {entry.target} is for {entry.machine}, the device is {machine}"
     if entry.target not in PRESETS:
         return ""
-    lacking = lacking_flags(device, PRESETS[entry.target])
+    with compiling:
+        lacking = lacking_flags(device, PRESETS[entry.target])
     return f"target {entry.target} needs {', '.join(lacking)}, which the device lacks" if lacking else ""
