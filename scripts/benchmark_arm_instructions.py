@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from arm_instructions.counting import Counts, count_frame
-from arm_instructions.programs import Program, our_program, peer_program
+from arm_instructions.programs import peer_program
 from benchmark_peers import picture_size, prepare_task
 from peers.pictures import benchmark_picture
 from peers.recipes import build, parse_recipe
 from peers.task import PeerUnavailableError, Task
+from tvm_srq.benchmark.arm_program import Program, our_program
+from tvm_srq.benchmark.instructions import Counts, count_frame
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import require_folder, write_json
 from tvm_srq.graph.float_runner import GraphRunner

@@ -31,6 +31,7 @@ from peers.recipes import NAMED, parse_recipe, prepare
 from peers.results import Row, as_json, conclusions, markdown
 from peers.task import Peer, Task
 from peers.worker import Ready, Worker, limit_threads
+from tvm_srq.benchmark.processor import processor_name
 from tvm_srq.errors import UserError, guarded
 from tvm_srq.files import require_folder, write_json
 from tvm_srq.graph.float_runner import GraphRunner
@@ -169,9 +170,7 @@ def measure(peers: list[Peer], task: Task, picture: NDArray[np.uint8], rounds: i
 
 def processor() -> str:
     """The processor's name and the number of cores at hand."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{processor_name()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

@@ -8,26 +8,12 @@ The process imports the runtime alone, as a program that only upscales would.
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from tvm_srq.benchmark.frames import sample_picture
+from tvm_srq.benchmark.resident import resident
 from tvm_srq.cli.sizes import picture_size
-from tvm_srq.errors import UserError, guarded
+from tvm_srq.errors import guarded
 from tvm_srq.runtime import Session
-
-
-def resident(which: str) -> int:
-    """Bytes of this process in memory: ``VmRSS`` now, ``VmHWM`` at its peak.
-
-    Raises:
-        UserError: this system does not tell.
-    """
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
-    for line in lines:
-        if line.startswith(f"{which}:"):
-            return 1024 * int(line.split()[1])
-    raise UserError("resident memory is read from Linux's /proc/self/status, which is not here; run this on Linux")
 
 
 def measure(path: str, height: int, width: int, threads: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The programs that are counted: our packaged example, linked statically, and the peers' Python wheels for ARM."""
+"""The peers' programs that are counted: their Python wheels for ARM."""
 
 import os
 import shutil
@@ -9,38 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from arm_instructions.counting import require_tools
-from tvm_srq import api
+from tvm_srq.benchmark.arm_program import Program
 from tvm_srq.errors import UserError
 
-COMPILER = "aarch64-linux-gnu-gcc"
 GUEST = Path(__file__).with_name("guest_peers.py")
 WHEELS = ("ncnn==1.0.20261020", "onnxruntime==1.20.1")  # later onnxruntime crashes at import under qemu 7.2
 PLATFORMS = [f"manylinux_2_{n}_aarch64" for n in (28, 27, 24, 17)] + ["manylinux2014_aarch64"]
-Program = Callable[[Sequence[str], str, int], None]
-"""(emulator and its options, processor, frames) -> nothing; runs and leaves its last output."""
-
-
-def our_program(artifact: Path, picture: NDArray[np.uint8], folder: Path) -> tuple[Program, Callable[[], NDArray[np.uint8]]]:
-    """The package's example on one thread, and its last output."""
-    require_tools(COMPILER)
-    package = folder / "package"
-    shutil.rmtree(package, ignore_errors=True)
-    api.package(artifact, package)
-    sources = [*sorted((package / "src").glob("*.c")), package / "src/constants.S", package / "lib/kernels.o"]
-    command = [COMPILER, "-std=c99", "-O2", "-static", f"-I{package}/include", f"-I{package}/src", *map(str, sources),
-               str(package / "example/upscale.c"), "-pthread", "-o", str(package / "upscale")]  # fmt: skip
-    subprocess.run(command, check=True)
-    source, output = package / "in.ppm", package / "out.ppm"
-    Image.fromarray(picture).save(source)
-
-    def run(emulator: Sequence[str], processor: str, frames: int) -> None:
-        example = [str(package / "upscale"), str(source), str(output), "1", str(frames)]
-        subprocess.run([*emulator, "-cpu", processor, *example], check=True)
-
-    return run, lambda: np.asarray(Image.open(output))
 
 
 def peer_program(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tools import require_tools
 
-from arm_instructions.counting import EMULATOR, Counts, count, count_frame
 from benchmark_arm_instructions import Row, main, markdown
+from tvm_srq.benchmark.instructions import EMULATOR, Counts, count, count_frame
 
 COMPILER = "aarch64-linux-gnu-gcc"
 KINDS = {

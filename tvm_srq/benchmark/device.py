@@ -1,7 +1,8 @@
 """How fast a compiled network runs on a device behind an RPC tracker, by the device's own clock: the network is not in it."""
 
 import statistics
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,41 @@ with without_torch():
     from tvm_srq.targets import Preset, preset
 
 
+@dataclass(frozen=True)
+class DeviceFrames:
+    """Pictures of one size on a device.
+
+    Attributes:
+        load, first: seconds by this machine's clock, the way to the device included: until the network is loaded there, and
+            from there to the first result here.
+        wall: seconds of each later picture by the device's clock.
+    """
+
+    session: RemoteSession
+    execution: RemoteExecution
+    load: float
+    first: float
+    wall: tuple[float, ...]
+
+
+def time_device_frames(
+    path: str | Path, height: int, width: int, rounds: int, threads: int, device: Device, by_step: bool = False
+) -> DeviceFrames:
+    """Load an artifact on a device and run ``rounds`` pictures through it; none for ``rounds`` 0.
+
+    Raises:
+        UserError: as RemoteSession, or the device is lost.
+    """
+    begin = time.perf_counter()
+    session = RemoteSession(path, device, threads)
+    loaded = time.perf_counter()
+    execution = session.prepare(height, width, by_step)
+    execution(sample_picture(height, width, session.program.channels))
+    first = time.perf_counter() - loaded
+    frames = repeated(execution, bytecode.FRAME, rounds) if rounds else []
+    return DeviceFrames(session, execution, loaded - begin, first, tuple(frames))
+
+
 def benchmark_device(
     path: str | Path, height: int, width: int, rounds: int, threads: int, per_layer: bool, address: DeviceAddress
 ) -> tuple[list[str], dict[str, Any]]:
@@ -31,10 +67,8 @@ def benchmark_device(
         UserError: no such artifact, tracker or device, or the device is lost.
     """
     with borrowed(address) as device:
-        session = RemoteSession(path, device, threads)
-        execution = session.prepare(height, width, by_step=per_layer)
-        execution(sample_picture(height, width, session.program.channels))
-        frames = repeated(execution, bytecode.FRAME, rounds)
+        timed = time_device_frames(path, height, width, rounds, threads, device, by_step=per_layer)
+        session, execution, frames = timed.session, timed.execution, list(timed.wall)
         lines = describe(session, execution, frames, threads)
         figures: dict[str, Any] = {
             "size": [height, width], "scale": session.scale, "target": session.manifest["target"], "device": device.name,

@@ -2,13 +2,52 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tvm_srq.runtime import Session
+
+Upscaler = TypeVar("Upscaler", bound=Callable[[NDArray[np.uint8]], NDArray[np.uint8]])
+
+
+class FrameSample(NamedTuple):
+    """One picture: seconds of CPU time of all threads, and of wall time."""
+
+    cpu: float
+    wall: float
+
+
+class FrameTimer(Generic[Upscaler]):
+    """A network that is opened and has made its first picture; then one picture is timed at every call.
+
+    Args:
+        open_network: gives what upscales, called with (height, width, channels) uint8.
+        channels: of its pictures.
+
+    Attributes:
+        load, first: seconds to open it, and from there to the first result.
+    """
+
+    def __init__(
+        self, open_network: Callable[[], Upscaler], channels: Callable[[Upscaler], int], height: int, width: int
+    ) -> None:
+        begin = time.perf_counter()
+        self.upscale = open_network()
+        loaded = time.perf_counter()
+        self.picture = sample_picture(height, width, channels(self.upscale))
+        start = time.perf_counter()
+        self.upscale(self.picture)
+        self.load, self.first = loaded - begin, time.perf_counter() - start
+
+    def __call__(self) -> FrameSample:
+        start, start_wall = time.process_time(), time.perf_counter()
+        self.upscale(self.picture)
+        return FrameSample(time.process_time() - start, time.perf_counter() - start_wall)
 
 
 @dataclass(frozen=True)
@@ -39,21 +78,11 @@ def time_frames(path: str | Path, height: int, width: int, rounds: int, threads:
     Raises:
         UserError: as tvm_srq.runtime.Session.
     """
-    begin = time.perf_counter()
-    session = Session(path, threads)
-    loaded = time.perf_counter()
-    picture = sample_picture(height, width, session.program.channels)
-    start = time.perf_counter()
-    session(picture)
-    first = time.perf_counter() - start
-    cpu, wall = [], []
-    for _ in range(rounds):
-        start, start_wall = time.process_time(), time.perf_counter()
-        session(picture)
-        cpu.append(time.process_time() - start)
-        wall.append(time.perf_counter() - start_wall)
-    memory = session.prepare(height, width).size
-    return session, FrameTimes(loaded - begin, first, tuple(cpu), tuple(wall), memory)
+    timer = FrameTimer(lambda: Session(path, threads), lambda session: session.program.channels, height, width)
+    samples = [timer() for _ in range(rounds)]
+    cpu, wall = (tuple(sample[index] for sample in samples) for index in (0, 1))
+    memory = timer.upscale.prepare(height, width).size
+    return timer.upscale, FrameTimes(timer.load, timer.first, cpu, wall, memory)
 
 
 def describe_frames(session: Session, times: FrameTimes, height: int, width: int, threads: int) -> list[str]:

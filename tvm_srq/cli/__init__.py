@@ -4,7 +4,21 @@ import argparse
 from collections.abc import Sequence
 
 from tvm_srq import __version__
-from tvm_srq.cli import analyze, benchmark, compile, doctor, evaluate, inspect, package, quantize, rpc, run, targets, tune
+from tvm_srq.cli import (
+    analyze,
+    benchmark,
+    compare,
+    compile,
+    doctor,
+    evaluate,
+    inspect,
+    package,
+    quantize,
+    rpc,
+    run,
+    targets,
+    tune,
+)
 from tvm_srq.errors import UserError, guarded, open_standard_streams
 
 MAY_BE_EMPTY = ("cross_compiler_options",)
@@ -17,6 +31,7 @@ COMMANDS = (
     ("run", run.add_arguments, "upscale pictures and folders of them"),
     ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),
     ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
+    ("compare", compare.add_arguments, "networks side by side: speed and quality on this machine and devices"),
     ("analyze", analyze.add_arguments, "what quantization costs, layer by layer, with plots"),
     ("inspect", inspect.add_arguments, "what a checkpoint, .srq or .tar holds"),
     ("doctor", doctor.add_arguments, "check versions, tools, tracker and device; say how to mend them"),

@@ -5,7 +5,7 @@ Calibration pictures hardly have saturated colours, so the codes' ranges may end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,25 @@ def colour_errors(network: GraphNetwork, spec: QuantSpec) -> ColourErrors:
     batch = torch.cat([as_batch(np.full((side, side, len(colour)), colour), network.graph) for colour in colours])
     exact, quantized = (colours_made_of(batch, each) for each in (network, simulated(spec)))
     return ColourErrors(colours, exact, quantized - exact)
+
+
+Upscaler = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def flat_pictures(channels: int, smallest: int) -> list[NDArray[np.uint8]]:
+    """A (H, W, channels) picture of every colour of the cube, for a network that works from ``smallest`` pixels on."""
+    side = max(SIDE, smallest)
+    return [np.full((side, side, channels), colour, np.uint8) for colour in colours_for(channels)]
+
+
+def colours_shown(upscale: Upscaler, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """(N, C) mean grey levels that whatever upscales pictures shows in the middle half of each: rounded, as files have them."""
+    return np.array([middle_half(upscale(picture)).mean((0, 1), dtype=np.float64) for picture in pictures])
+
+
+def middle_half(picture: NDArray) -> NDArray:
+    height, width = picture.shape[:2]
+    return picture[height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
 def colours_for(channels: int, levels: Sequence[int] = LEVELS) -> NDArray[np.uint8]:

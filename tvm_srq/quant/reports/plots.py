@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tvm_srq.errors import UserError
-from tvm_srq.files import replacing
+from tvm_srq.figures import Figure, save
 from tvm_srq.quant.reports.colour_shift import ColourShift
 from tvm_srq.quant.statistics.observers import Observer
 from tvm_srq.spec import GridQuantizer, LayerSpec
@@ -16,17 +15,7 @@ from tvm_srq.spec import GridQuantizer, LayerSpec
 if TYPE_CHECKING:
     from tvm_srq.quant.reports.analysis import LayerReport
 
-try:
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise UserError("plots need matplotlib, which is missing; install it with: pip install 'tvm_srq[plots]'") from error
-
 BINS = 200
-
-
-def save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
 
 
 def sensitivity(reports: list[LayerReport], path: Path) -> None:

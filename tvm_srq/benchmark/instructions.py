@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 from tvm_srq.errors import UserError
@@ -68,5 +69,9 @@ def count(run: Callable[[Sequence[str]], None]) -> Counts:
 
 def count_frame(run: Callable[[Sequence[str], int], None]) -> Counts:
     """Counts of one frame, start-up excluded: ``run(emulator, frames)`` runs the program on so many."""
-    few, many = (count(lambda emulator, frames=frames: run(emulator, frames)) for frames in FRAMES)
+    few, many = (count(partial(emulated, run, frames)) for frames in FRAMES)
     return few.per_frame(many, FRAMES[1] - FRAMES[0])
+
+
+def emulated(run: Callable[[Sequence[str], int], None], frames: int, emulator: Sequence[str]) -> None:
+    run(emulator, frames)

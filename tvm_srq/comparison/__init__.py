@@ -1,0 +1,1 @@
+"""Networks side by side: every given network on every given device, in one table and one chart."""
