@@ -1,0 +1,55 @@
+"""What a film that is written does not hold of its source: found by reading what it says of itself."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from tvm_srq.films.colours import UNSPECIFIED
+from tvm_srq.films.encoder import Encoder
+from tvm_srq.films.muxing import COUNTED, Excerpt, chapters_within
+from tvm_srq.films.reading import Film, examine, opened_film
+
+OF_THE_FILE = (*COUNTED, "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "HANDLER_NAME", "SOFTWARE", "TIMECODE")
+"""Tags, by how they begin, that formats fill in themselves."""
+MILLISECOND = Fraction(1, 1000)
+
+
+def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt: Excerpt) -> list[str]:
+    """What the output at ``path`` is without, in words.
+
+    Args:
+        kept: indices of the source's streams that were copied, in the output's order behind the video.
+    """
+    made = examine(path)
+    lost = []
+    if (film.aspect or 1) != (made.aspect or 1):
+        lost.append(f"the pixels' aspect {film.aspect}")
+    if rotation(film) != rotation(made):
+        lost.append("the rotation")
+    for what in ("range", "primaries", "transfer", "matrix"):
+        told, found = getattr(encoder.colours, what), getattr(made.colours, what)
+        if told != found and told not in (UNSPECIFIED if what != "range" else 0,) and not (what == "range" and told == 1 and not found):
+            lost.append(f"the colours' {what}")
+    with opened_film(film.path) as (source, video), opened_film(path) as (output, written):
+        lost += [f"the tag {key!r}" for key in missing(source.metadata, output.metadata)]
+        pairs = [(video, written), *((source.streams[index], output.streams[1 + place]) for place, index in enumerate(kept))]
+        for before, after in pairs:
+            lost += [f"the tag {key!r} of {before.type} stream {before.index}" for key in missing(before.metadata, after.metadata)]
+        if len(output.chapters()) != len(chapters_within(source.chapters(), excerpt)):  # type: ignore[arg-type]
+            lost.append("chapters")
+    return lost
+
+
+def rotation(film: Film) -> tuple[int, ...]:
+    """What of the display matrix turns and mirrors; an identity is as good as none."""
+    turning = tuple(film.display_matrix[index] for index in (0, 1, 3, 4)) if film.display_matrix else ()
+    return () if turning == (1 << 16, 0, 0, 1 << 16) else tuple(round(value / (1 << 12)) for value in turning)
+
+
+def missing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Tags that have another value, or none. Matroska writes keys in capitals; "und" is a language that is not told."""
+    found = {key.upper(): value for key, value in after.items()}
+    return [
+        key
+        for key, value in before.items()
+        if not key.upper().startswith(OF_THE_FILE) and value != "und" and found.get(key.upper()) != value
+    ]

@@ -1,0 +1,212 @@
+"""Putting a film together: the encoded video, and the source's other streams packet by packet."""
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Disposition, Stream
+from av.video.stream import VideoStream
+
+from tvm_srq.errors import UserError
+from tvm_srq.films.encoder import Encoder
+from tvm_srq.films.reading import Film, opened_film, reason
+
+LARGEST_TIMESCALE = (1 << 31) - 1
+COUNTED = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "SOURCE_ID", "ALPHA_MODE", "ENCODER", "VENDOR_ID")
+"""Tags, by how they begin, that say how the source's video was stored, which the output's is not."""
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Which part of a film is written, in seconds of its times.
+
+    Attributes:
+        start: of the first frame, which becomes time 0; None: from the beginning, and times stay. end: None: to the end.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+
+def copied_streams(source: InputContainer, video: VideoStream, container: str, path: Path) -> tuple[list[int], list[str]]:
+    """Which streams beside the video can be copied, by index; and which cannot, in words. Tried, by writing headers alone.
+
+    Raises:
+        UserError: audio is among what cannot be copied, which nobody wants to miss after hours.
+    """
+    kept, lost = [], []
+    for stream in source.streams:
+        if stream.index == video.index:
+            continue
+        what = f"{stream.type} stream {stream.index} ({stream_name(stream)})"
+        if stream.type == "video":
+            lost.append("the cover picture" if stream.disposition & Disposition.attached_pic else f"further {what}")
+        elif held(stream, container):
+            kept.append(stream.index)
+        elif stream.type == "audio":
+            raise UserError(f"{path} has {stream_name(stream)} audio, which {container} files do not hold; write .mkv, which holds it")
+        else:
+            lost.append(what)
+    return kept, lost
+
+
+def stream_name(stream: Stream) -> str:
+    return str(getattr(stream, "name", None) or "unknown")
+
+
+def held(stream: Stream, container: str) -> bool:
+    """Whether a file format takes packets of a stream."""
+    if stream.type not in ("audio", "subtitle", "data", "attachment"):
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream, **({} if stream.codec_context is None else {"opaque": True}))
+            trial.start_encoding()
+    except (av.error.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def write_film(
+    path: Path, film: Film, encoder: Encoder, packets: Iterator[Packet], kept: list[int], scale: int, excerpt: Excerpt
+) -> list[str]:
+    """Write a whole film.
+
+    Args:
+        packets: of its video, in order. kept: indices of streams to copy.
+
+    Returns:
+        What happened to times, in words, if the format does not hold them.
+
+    Raises:
+        UserError: the format does not take the streams together.
+    """
+    options = container_options(encoder)
+    with opened_film(film.path) as (source, video):
+        try:
+            with av.open(str(path), "w", format=encoder.container, container_options=options) as output:
+                made = add_video(output, video, encoder, film, scale)
+                streams = {index: add_copy(output, source.streams[index]) for index in kept}
+                output.metadata.update(source.metadata)
+                output.set_chapters(chapters_within(source.chapters(), excerpt))  # type: ignore[arg-type]
+                output.start_encoding()
+                inexact = mux(output, made, timed(packets, made, encoder.time_base), copies(source, streams, excerpt), encoder)
+        except av.error.FFmpegError as error:
+            if error.errno in (28, 122):  # no room
+                raise OSError(error.errno, reason(error)) from error
+            raise UserError(f"{encoder.container} does not take the streams of {film.path} ({reason(error)}); write .mkv") from error
+    return inexact
+
+
+def container_options(encoder: Encoder) -> dict[str, str]:
+    """Options by which MP4 and MOV count time in the film's own units; of others, none."""
+    if encoder.container not in ("mp4", "mov"):
+        return {}
+    unit = encoder.time_base.denominator
+    if unit > LARGEST_TIMESCALE:
+        return {}
+    whole = math.lcm(unit, 1000)
+    return {"video_track_timescale": str(unit), "movie_timescale": str(whole if whole <= LARGEST_TIMESCALE else unit)}
+
+
+def add_video(output: OutputContainer, source: VideoStream, encoder: Encoder, film: Film, scale: int) -> VideoStream:
+    """The output's video stream, with what surrounds the source's."""
+    stream = output.add_stream(encoder.codec, rate=encoder.rate, time_base=encoder.time_base)
+    assert isinstance(stream, VideoStream)
+    encoder.configure(stream.codec_context)
+    stream.time_base = encoder.time_base
+    stream.metadata.update({key: value for key, value in source.metadata.items() if not key.upper().startswith(COUNTED)})
+    stream.disposition = source.disposition
+    if film.display_matrix:
+        first, (across, down), last = film.display_matrix[:6], film.display_matrix[6:8], film.display_matrix[8:]
+        stream.set_display_matrix([*first, across * scale, down * scale, *last])
+    return stream
+
+
+def add_copy(output: OutputContainer, source: Stream) -> Stream:
+    """A stream of the output like one of the source."""
+    if isinstance(source, AttachmentStream) or source.codec_context is None:
+        return output.add_stream_from_template(source)
+    stream = output.add_stream_from_template(source, opaque=True)
+    stream.metadata.update(source.metadata)
+    stream.disposition = source.disposition
+    return stream
+
+
+def chapters_within(chapters: list[Any], excerpt: Excerpt) -> list[Any]:
+    """Chapters, or those parts of them that are in the excerpt, as it counts time."""
+    if excerpt.start is None and excerpt.end is None:
+        return chapters
+    kept = []
+    for chapter in chapters:
+        base, origin = chapter["time_base"], excerpt.start or Fraction(0)
+        start, end = chapter["start"] * base, chapter["end"] * base
+        start, end = max(start, origin), end if excerpt.end is None else min(end, excerpt.end)
+        if start < end:
+            kept.append({**chapter, "start": round((start - origin) / base), "end": round((end - origin) / base)})
+    return kept
+
+
+def copies(source: InputContainer, streams: dict[int, Stream], excerpt: Excerpt) -> Iterator[Packet]:
+    """The source's packets of the streams that are copied, in their order; of an excerpt, those that begin in it."""
+    chosen = [source.streams[index] for index, stream in streams.items() if not isinstance(stream, AttachmentStream)]
+    if not chosen:
+        return
+    try:
+        for packet in source.demux(*chosen):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is None or not packet.size:
+                continue  # what demux ends with
+            if excerpt.end is not None and time * packet.time_base >= excerpt.end:
+                continue
+            if excerpt.start is not None:
+                if time * packet.time_base < excerpt.start:
+                    continue
+                shift = round(excerpt.start / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts - shift
+                packet.dts = None if packet.dts is None else packet.dts - shift
+            packet.stream = streams[packet.stream.index]
+            yield packet
+    except av.error.FFmpegError:
+        return  # a damaged place, of which the video's frames tell
+
+
+def timed(packets: Iterator[Packet], stream: VideoStream, time_base: Fraction) -> Iterator[Packet]:
+    for packet in packets:
+        packet.stream, packet.time_base = stream, time_base
+        yield packet
+
+
+def mux(
+    output: OutputContainer, video: VideoStream, encoded: Iterator[Packet], copied: Iterator[Packet], encoder: Encoder
+) -> list[str]:
+    """Write two sequences of packets by the times at which they are decoded, so that little is held back for interleaving.
+
+    Returns:
+        Whether times of the video were rounded, in words.
+    """
+    assert video.time_base is not None
+    step, inexact = encoder.time_base / video.time_base, False
+    first, second = next(encoded, None), next(copied, None)
+    while first is not None or second is not None:
+        if second is None or (first is not None and decoding_time(first) <= decoding_time(second)):
+            assert first is not None and first.pts is not None
+            inexact = inexact or bool((first.pts * step).denominator != 1)
+            output.mux_one(first)
+            first = next(encoded, None)
+        else:
+            output.mux_one(second)
+            second = next(copied, None)
+    return [f"exact times of frames ({encoder.container} counts in {video.time_base} s)"] if inexact else []
+
+
+def decoding_time(packet: Packet) -> Fraction:
+    time = packet.dts if packet.dts is not None else packet.pts
+    return (time or 0) * packet.time_base
