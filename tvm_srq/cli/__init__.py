@@ -14,7 +14,7 @@ COMMANDS = (
     ("compile", compile.add_arguments, ".srq -> .tar for one target"),
     ("package", package.add_arguments, ".tar -> folder with a C library for apps"),
     ("tune", tune.add_arguments, "search for faster kernels on this machine"),
-    ("run", run.add_arguments, "upscale pictures and folders of them"),
+    ("run", run.add_arguments, "upscale pictures, films and folders of them"),
     ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),
     ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
     ("analyze", analyze.add_arguments, "what quantization costs, layer by layer, with plots"),

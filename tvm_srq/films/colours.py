@@ -50,7 +50,7 @@ def colours_of(frame: VideoFrame, path: object) -> Colours:
     elif matrix == UNSPECIFIED:
         matrix = BT709 if frame.width >= 1280 or frame.height > 576 else BT601
     elif matrix not in MATRICES:
-        raise UserError(f"{path} has colours of matrix {matrix} (ITU-T H.273), which is not converted; convert it to BT.709 first")
+        raise UserError(f"{path} has the colour matrix {matrix} of ITU-T H.273, which is not converted; make it BT.709 first")
     full = frame.format.name.startswith("yuvj")
     return Colours(matrix, int(ColorRange.JPEG) if full else frame.color_range, frame.color_primaries, frame.color_trc)
 
@@ -64,13 +64,18 @@ def to_picture(frame: VideoFrame, reformatter: VideoReformatter, path: object) -
     """(H, W, 3) RGB of a frame, or (H, W, 1) of a grey one, of full range."""
     colours = colours_of(frame, path)
     if is_grey(frame.format):
-        values = reformatter.reformat(frame, format="gray", interpolation=EXACT, threads=1).to_ndarray()
+        values = array_of(reformatter.reformat(frame, format="gray", interpolation=EXACT, threads=1))
         return (FROM_LIMITED[values] if colours.range == ColorRange.MPEG else values)[:, :, None]
     source = None if colours.matrix == RGB else MATRICES[colours.matrix]
     made = reformatter.reformat(
         frame, format="rgb24", src_colorspace=source, dst_color_range=ColorRange.JPEG, interpolation=EXACT, threads=1
     )
-    return made.to_ndarray()
+    return array_of(made)
+
+
+def array_of(frame: VideoFrame) -> NDArray[np.uint8]:
+    """The pixels of a frame of 8 bits."""
+    return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 def to_frame(picture: NDArray[np.uint8], form: str, colours: Colours, reformatter: VideoReformatter) -> VideoFrame:

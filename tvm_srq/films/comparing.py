@@ -1,6 +1,5 @@
 """What a film that is written does not hold of its source: found by reading what it says of itself."""
 
-from fractions import Fraction
 from pathlib import Path
 
 from tvm_srq.films.colours import UNSPECIFIED
@@ -10,7 +9,7 @@ from tvm_srq.films.reading import Film, examine, opened_film
 
 OF_THE_FILE = (*COUNTED, "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "HANDLER_NAME", "SOFTWARE", "TIMECODE")
 """Tags, by how they begin, that formats fill in themselves."""
-MILLISECOND = Fraction(1, 1000)
+LIMITED = 1  # of ranges: what a film has that tells none
 
 
 def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt: Excerpt) -> list[str]:
@@ -27,13 +26,14 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
         lost.append("the rotation")
     for what in ("range", "primaries", "transfer", "matrix"):
         told, found = getattr(encoder.colours, what), getattr(made.colours, what)
-        if told != found and told not in (UNSPECIFIED if what != "range" else 0,) and not (what == "range" and told == 1 and not found):
+        if told != found and (told, found) != (LIMITED, 0) and told != (0 if what == "range" else UNSPECIFIED):
             lost.append(f"the colours' {what}")
     with opened_film(film.path) as (source, video), opened_film(path) as (output, written):
         lost += [f"the tag {key!r}" for key in missing(source.metadata, output.metadata)]
         pairs = [(video, written), *((source.streams[index], output.streams[1 + place]) for place, index in enumerate(kept))]
         for before, after in pairs:
-            lost += [f"the tag {key!r} of {before.type} stream {before.index}" for key in missing(before.metadata, after.metadata)]
+            where = f"of {before.type} stream {before.index}"
+            lost += [f"the tag {key!r} {where}" for key in missing(before.metadata, after.metadata)]
         if len(output.chapters()) != len(chapters_within(source.chapters(), excerpt)):  # type: ignore[arg-type]
             lost.append("chapters")
     return lost

@@ -95,7 +95,7 @@ def choose_encoder(film: Film, scale: int, settings: FilmSettings, container: Co
             raise UserError(f"encoder {name} has no option {unknown[0]!r}; leave it out (options are FFmpeg's)")
         return encoder, not_kept(film, form)
     told = ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
-    raise UserError(f"encoder {name} does not take {width}x{height} pixels with {told} ({refusal}); give another --codec or options")
+    raise UserError(f"encoder {name} refuses {width}x{height} pixels with {told} ({refusal}); give another --codec or options")
 
 
 def find_codec(name: str) -> av.Codec:
@@ -107,7 +107,7 @@ def find_codec(name: str) -> av.Codec:
     try:
         codec = av.Codec(name, "w")
     except (ValueError, av.error.FFmpegError) as error:
-        raise UserError(f"codec {name!r} names no encoder that this PyAV has; use libx264, libx265, libvpx-vp9 or ffv1") from error
+        raise UserError(f"codec {name!r} names no encoder of this PyAV; use libx264, libx265, libvpx-vp9 or ffv1") from error
     if codec.type != "video":
         raise UserError(f"codec {name!r} encodes {codec.type}; audio is copied as it is, so give an encoder of video")
     return codec

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from tvm_srq.errors import UserError
 
 READ = (
-    ".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".3gp", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv",
+    ".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".3gp", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob",
+    ".wmv",
 )  # fmt: skip
 """Suffixes that are taken for films."""
 
@@ -61,13 +62,13 @@ def is_film(path: str | Path) -> bool:
     return Path(path).suffix.lower() in READ
 
 
-def container_of(path: str | Path) -> Container:
-    """The format of a film that is to be written.
+def container_of(path: str | Path, form: str | None = None) -> Container:
+    """The format of a film that is to be written: that of a suffix ``form``, ``mkv`` or ``.mkv``, or the path's own.
 
     Raises:
         UserError: the suffix names none.
     """
-    suffix = Path(path).suffix
+    suffix = Path(path).suffix if form is None else f".{form.removeprefix('.')}"
     if suffix.lower() not in CONTAINERS:
         raise UserError(f"cannot write {path}: {suffix or 'no suffix'} names no film format; use {', '.join(CONTAINERS)}")
     return CONTAINERS[suffix.lower()]

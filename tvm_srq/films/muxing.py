@@ -51,7 +51,7 @@ def copied_streams(source: InputContainer, video: VideoStream, container: str, p
         elif held(stream, container):
             kept.append(stream.index)
         elif stream.type == "audio":
-            raise UserError(f"{path} has {stream_name(stream)} audio, which {container} files do not hold; write .mkv, which holds it")
+            raise UserError(f"{path} has {stream_name(stream)} audio, which {container} does not hold; write .mkv, which does")
         else:
             lost.append(what)
     return kept, lost
@@ -101,7 +101,7 @@ def write_film(
         except av.error.FFmpegError as error:
             if error.errno in (28, 122):  # no room
                 raise OSError(error.errno, reason(error)) from error
-            raise UserError(f"{encoder.container} does not take the streams of {film.path} ({reason(error)}); write .mkv") from error
+            raise UserError(f"{encoder.container} refuses the streams of {film.path} ({reason(error)}); write .mkv") from error
     return inexact
 
 

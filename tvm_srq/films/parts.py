@@ -80,7 +80,7 @@ class Parts:
             differing = [key for key in identity if found.get(key) != identity[key]]
             if differing:
                 what = ", ".join(differing)
-                raise UserError(f"{self.folder} holds parts of another {what}; leave --resume out to begin anew, or undo the change")
+                raise UserError(f"{self.folder} holds parts of another {what}; leave --resume out to begin anew")
             return
         for path in self.folder.iterdir():
             path.unlink()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -102,11 +103,12 @@ def examine(path: str | Path) -> Film:
         if frame is None:
             raise UserError(f"{path} has no frame that can be decoded; give a film that has")
         assert stream.time_base is not None
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        side_data: Any = frame.side_data  # PyAV's stubs have other keys
+        matrix = side_data.get(Type.DISPLAYMATRIX)
+        turned = () if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
         return Film(
             Path(path), frame.format, colours_of(frame, path), stream.time_base, stream.average_rate or stream.guessed_rate,
-            stream.base_rate, stream.sample_aspect_ratio, () if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist()),
-            origin_of(container), expected_frames(container, stream),
+            stream.base_rate, stream.sample_aspect_ratio, turned, origin_of(container), expected_frames(container, stream),
         )  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def read_frames(film: Film, settings: FilmSettings) -> Iterator[VideoFrame]:
             if start is None or time >= start:
                 if (frame.width, frame.height) != (film.form.width, film.form.height):
                     size = f"{frame.width}x{frame.height}"
-                    raise UserError(f"{film.path} changes its size to {size} at {float(time):.3f} s; split it there, or use --end")
+                    raise UserError(f"{film.path} changes its size to {size} at {float(time):.3f} s; split it there")
                 yield frame
 
 
@@ -191,7 +193,8 @@ def decoded(container: InputContainer, stream: VideoStream, noticed: dict[str, N
 
 def note(frame: VideoFrame, film: Film) -> None:
     """Notice what surrounds a frame and cannot be kept."""
-    for data in frame.side_data:
+    side_data: Any = frame.side_data
+    for data in side_data:
         try:
             name = data.type.name
         except ValueError:  # newer than PyAV

@@ -47,18 +47,19 @@ class Upscaled:
 
 def upscale_film(
     path: str | Path, output: str | Path, loaded: Loaded, network: str | Path, settings: FilmSettings, resume: bool = False,
-    part_frames: int = PART_FRAMES,
+    form: str | None = None, part_frames: int = PART_FRAMES,
 ) -> Upscaled:  # fmt: skip
     """Upscale a film into a file, which is replaced if it is there.
 
     Args:
-        network: what ``loaded`` was loaded from. part_frames: after how many frames work is safe from an interruption.
+        network: what ``loaded`` was loaded from. form: a suffix, whatever the output's name says.
+        part_frames: after how many frames what is done survives an interruption.
 
     Raises:
         UserError: the film cannot be read, or the output cannot hold it. KeyboardInterrupt: with what is done in words.
     """
     film, output = examine(path), Path(output)
-    container = container_of(output)
+    container = container_of(output, form)
     encoder, lost = choose_encoder(film, loaded.scale, settings, container)
     with opened_film(path) as (source, video):
         kept, not_copied = copied_streams(source, video, container.name, film.path)
@@ -162,7 +163,7 @@ class Work:
             time -= self.first
         pts = round(time / self.encoder.time_base)
         if self.last is not None and pts <= self.last:
-            raise UserError(f"{self.film.path} has frames at varying intervals, which this format does not hold; write .mkv or .mp4")
+            raise UserError(f"{self.film.path} has frames at varying intervals, which this format has not; write .mkv or .mp4")
         if pts * self.encoder.time_base != time:
             self.film.noticed[f"exact times of frames (they are numbered at {self.encoder.time_base} s)"] = None
         self.last = pts
