@@ -1,14 +1,16 @@
 """What a film that is written does not hold of its source: found by reading what it says of itself."""
 
+from fractions import Fraction
 from pathlib import Path
+
+from av.stream import Stream
 
 from tvm_srq.films.colours import UNSPECIFIED
 from tvm_srq.films.encoder import Encoder
-from tvm_srq.films.muxing import COUNTED, Excerpt, chapters_within
+from tvm_srq.films.muxing import COUNTED, OF_THE_FILE, Excerpt, chapters_within
 from tvm_srq.films.reading import Film, examine, opened_film
 
-OF_THE_FILE = (*COUNTED, "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "HANDLER_NAME", "SOFTWARE", "TIMECODE")
-"""Tags, by how they begin, that formats fill in themselves."""
+MILLISECOND = Fraction(1, 1000)
 LIMITED = 1  # of ranges: what a film has that tells none
 
 
@@ -20,6 +22,9 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
     """
     made = examine(path)
     lost = []
+    later = made.first - (film.first if excerpt.start is None else 0)
+    if abs(later) > max(made.time_base, film.time_base) / 2:
+        lost.append(f"the time at which it begins (everything is {float(later):.3f} s later)")
     if (film.aspect or 1) != (made.aspect or 1):
         lost.append(f"the pixels' aspect {film.aspect}")
     if rotation(film) != rotation(made):
@@ -32,11 +37,18 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
         lost += [f"the tag {key!r}" for key in missing(source.metadata, output.metadata)]
         pairs = [(video, written), *((source.streams[index], output.streams[1 + place]) for place, index in enumerate(kept))]
         for before, after in pairs:
+            if excerpt.start is None and before.type == "audio" and abs(begin(after) - begin(before)) > MILLISECOND:
+                lost.append(f"the time at which {before.type} stream {before.index} begins")
             where = f"of {before.type} stream {before.index}"
             lost += [f"the tag {key!r} {where}" for key in missing(before.metadata, after.metadata)]
         if len(output.chapters()) != len(chapters_within(source.chapters(), excerpt)):  # type: ignore[arg-type]
             lost.append("chapters")
     return lost
+
+
+def begin(stream: Stream) -> Fraction:
+    """The time of a stream's first packet, in seconds."""
+    return (stream.start_time or 0) * (stream.time_base or Fraction(0))
 
 
 def rotation(film: Film) -> tuple[int, ...]:
@@ -51,5 +63,5 @@ def missing(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return [
         key
         for key, value in before.items()
-        if not key.upper().startswith(OF_THE_FILE) and value != "und" and found.get(key.upper()) != value
+        if not key.upper().startswith((*COUNTED, *OF_THE_FILE)) and value != "und" and found.get(key.upper()) != value
     ]

@@ -21,6 +21,8 @@ from tvm_srq.films.reading import Film, opened_film, reason
 LARGEST_TIMESCALE = (1 << 31) - 1
 COUNTED = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS_", "SOURCE_ID", "ALPHA_MODE", "ENCODER", "VENDOR_ID")
 """Tags, by how they begin, that say how the source's video was stored, which the output's is not."""
+OF_THE_FILE = ("MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ENCODER", "SOFTWARE", "HANDLER_NAME", "TIMECODE")
+"""Tags, by how they begin, that formats fill in themselves."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def copied_streams(source: InputContainer, video: VideoStream, container: str, p
     """
     kept, lost = [], []
     for stream in source.streams:
-        if stream.index == video.index:
+        if stream.index == video.index or is_chapters(stream, source):
             continue
         what = f"{stream.type} stream {stream.index} ({stream_name(stream)})"
         if stream.type == "video":
@@ -55,6 +57,11 @@ def copied_streams(source: InputContainer, video: VideoStream, container: str, p
         else:
             lost.append(what)
     return kept, lost
+
+
+def is_chapters(stream: Stream, source: InputContainer) -> bool:
+    """Whether a stream is how MP4 and MOV store chapters, which are chapters already."""
+    return stream.type == "data" and source.format.name.startswith("mov") and bool(source.chapters())
 
 
 def stream_name(stream: Stream) -> str:
@@ -94,7 +101,7 @@ def write_film(
             with av.open(str(path), "w", format=encoder.container, container_options=options) as output:
                 made = add_video(output, video, encoder, film, scale)
                 streams = {index: add_copy(output, source.streams[index]) for index in kept}
-                output.metadata.update(source.metadata)
+                output.metadata.update(without(source.metadata, OF_THE_FILE))
                 output.set_chapters(chapters_within(source.chapters(), excerpt))  # type: ignore[arg-type]
                 output.start_encoding()
                 inexact = mux(output, made, timed(packets, made, encoder.time_base), copies(source, streams, excerpt), encoder)
@@ -106,9 +113,12 @@ def write_film(
 
 
 def container_options(encoder: Encoder) -> dict[str, str]:
-    """Options by which MP4 and MOV count time in the film's own units; of others, none."""
+    """Options by which MP4 and MOV count time in the film's own units, and others do not move it.
+
+    Sound may begin before time 0, with samples that decoders drop; FFmpeg would begin there and show all frames later.
+    """
     if encoder.container not in ("mp4", "mov"):
-        return {}
+        return {"avoid_negative_ts": "disabled"}
     unit = encoder.time_base.denominator
     if unit > LARGEST_TIMESCALE:
         return {}
@@ -122,12 +132,17 @@ def add_video(output: OutputContainer, source: VideoStream, encoder: Encoder, fi
     assert isinstance(stream, VideoStream)
     encoder.configure(stream.codec_context)
     stream.time_base = encoder.time_base
-    stream.metadata.update({key: value for key, value in source.metadata.items() if not key.upper().startswith(COUNTED)})
+    stream.metadata.update(without(source.metadata, COUNTED))
     stream.disposition = source.disposition
     if film.display_matrix:
         first, (across, down), last = film.display_matrix[:6], film.display_matrix[6:8], film.display_matrix[8:]
         stream.set_display_matrix([*first, across * scale, down * scale, *last])
     return stream
+
+
+def without(tags: dict[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
+    """Tags but for those whose keys begin so."""
+    return {key: value for key, value in tags.items() if not key.upper().startswith(beginnings)}
 
 
 def add_copy(output: OutputContainer, source: Stream) -> Stream:

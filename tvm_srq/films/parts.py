@@ -164,17 +164,20 @@ def index_of(path: Path) -> list[Coded]:
 
 
 def packets_of(parts: Parts) -> Iterator[Packet]:
-    """Packets of all parts as one stream, with times at which to decode them, and without a stream.
+    """Packets of all parts as one stream, with times at which to decode them and durations, and not yet of an output.
 
     Encoders count those times from the beginning of each part, where they would overlap with the part before if frames come at
-    varying intervals. So they are made again: the times of frames in order, as much earlier as frames are reordered.
+    varying intervals. So they are made again: the times of frames in order, as much earlier as frames are reordered. Those before
+    the first frame mirror the last intervals, so that the whole lasts as long as it is shown, which is what MP4 files say.
+    A frame lasts until the next one is shown: what MP4 says of frames that are reordered is how long they are the last decoded.
     """
     indices = [(path, index_of(path)) for path, _, _ in parts.listed()]
     times = [coded.pts for _, index in indices for coded in index]
     ordered = sorted(times)
     rank = {pts: place for place, pts in enumerate(ordered)}
     depth = max((place - rank[pts] for place, pts in enumerate(times)), default=0)
-    early = [pts - (ordered[depth] - ordered[0]) for pts in ordered[:depth]]
+    early = [ordered[0] - (ordered[-1] - ordered[place - depth - 1]) for place in range(depth)]
+    durations = {coded.pts: coded.duration for _, index in indices for coded in index[-1 - depth :]}
     place = 0
     for path, index in indices:
         with path.open("rb") as file:
@@ -183,6 +186,8 @@ def packets_of(parts: Parts) -> Iterator[Packet]:
                 packet = Packet(file.read(coded.size))
                 packet.pts, packet.is_keyframe = coded.pts, coded.keyframe
                 packet.dts = early[place] if place < depth else ordered[place - depth]
-                packet.duration = coded.duration
+                following = rank[coded.pts] + 1
+                at_end = following == len(ordered) or place == len(times) - 1  # shown last, or decoded last
+                packet.duration = durations[ordered[-1]] if at_end else ordered[following] - coded.pts
                 yield packet
                 place += 1

@@ -43,7 +43,7 @@ class Film:
         rate: frames a second on average; None: not told.
         aspect: width to height of a pixel; None: not told, or square.
         display_matrix: nine numbers that turn it for display, FFmpeg's; empty: it is shown as it is.
-        origin: of times, in seconds: where the film begins.
+        origin: of times, in seconds: where the film begins. first: time of its first frame.
         frames: how many there are, about; None: not told.
         noticed: what of its frames cannot be kept, in words, as far as they are read.
     """
@@ -57,6 +57,7 @@ class Film:
     aspect: Fraction | None
     display_matrix: tuple[int, ...]
     origin: Fraction
+    first: Fraction
     frames: int | None
     noticed: dict[str, None] = field(default_factory=dict)
 
@@ -108,7 +109,8 @@ def examine(path: str | Path) -> Film:
         turned = () if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
         return Film(
             Path(path), frame.format, colours_of(frame, path), stream.time_base, stream.average_rate or stream.guessed_rate,
-            stream.base_rate, stream.sample_aspect_ratio, turned, origin_of(container), expected_frames(container, stream),
+            stream.base_rate, stream.sample_aspect_ratio, turned, origin_of(container),
+            (frame.pts if frame.pts is not None else frame.dts or 0) * stream.time_base, expected_frames(container, stream),
         )  # fmt: skip
 
 
