@@ -34,6 +34,7 @@ def write_film(
     time_base: Fraction = Fraction(1, 1000), size: tuple[int, int] = SIZE, options: dict[str, str] | None = None, audio: str = "",
     chapters: bool = False, tags: dict[str, str] | None = None, colours: tuple[int, int, int, int] = (2, 0, 2, 2),
     aspect: Fraction | None = None, rotation: int | None = None, rate: int | Fraction = 25, attachment: bool = False,
+    subtitles: bool = False,
 ) -> Path:  # fmt: skip
     """Write a film.
 
@@ -54,6 +55,8 @@ def write_film(
         sound = output.add_stream(audio, rate=48000, layout="mono") if audio else None
         if sound:
             sound.metadata["language"] = "deu"
+        text = av.open(str(subtitle_file(path))) if subtitles else None
+        lines = output.add_stream_from_template(text.streams.subtitles[0], opaque=True) if text else None
         output.metadata.update(tags or {})
         if chapters:
             output.set_chapters(CHAPTERS)
@@ -67,9 +70,19 @@ def write_film(
             frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = colours
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
+        for packet in text.demux() if text else ():
+            if packet.size:
+                packet.stream = lines
+                output.mux(packet)
         if sound:
             write_sound(output, sound, float(times[-1] * time_base))
     return path
+
+
+def subtitle_file(path: Path) -> Path:
+    made = path.with_suffix(".srt")
+    made.write_text("1\n00:00:00,100 --> 00:00:00,300\nGood evening\n\n2\n00:00:00,350 --> 00:00:00,450\nand good night\n\n")
+    return made
 
 
 def write_sound(output: Any, stream: Any, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+from av.container import InputContainer
 from av.stream import Stream
 
 from tvm_srq.films.colours import UNSPECIFIED
@@ -37,18 +38,28 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
         lost += [f"the tag {key!r}" for key in missing(source.metadata, output.metadata)]
         pairs = [(video, written), *((source.streams[index], output.streams[1 + place]) for place, index in enumerate(kept))]
         for before, after in pairs:
-            if excerpt.start is None and before.type == "audio" and abs(begin(after) - begin(before)) > MILLISECOND:
-                lost.append(f"the time at which {before.type} stream {before.index} begins")
             where = f"of {before.type} stream {before.index}"
             lost += [f"the tag {key!r} {where}" for key in missing(before.metadata, after.metadata)]
+        sound = [(before, after) for before, after in pairs if before.type == "audio"]
+        if excerpt.start is None and sound:
+            befores, afters = begins(source, [before for before, _ in sound]), begins(output, [after for _, after in sound])
+            for (before, _), told, found in zip(sound, befores, afters):
+                if abs(told - found) > MILLISECOND:
+                    lost.append(f"the time at which audio stream {before.index} begins ({float(found - told):+.3f} s)")
         if len(output.chapters()) != len(chapters_within(source.chapters(), excerpt)):  # type: ignore[arg-type]
             lost.append("chapters")
     return lost
 
 
-def begin(stream: Stream) -> Fraction:
-    """The time of a stream's first packet, in seconds."""
-    return (stream.start_time or 0) * (stream.time_base or Fraction(0))
+def begins(container: InputContainer, streams: list[Stream]) -> list[Fraction]:
+    """The times of streams' first packets, in seconds; 0 for those that have none."""
+    found: dict[int, Fraction] = {}
+    for packet in container.demux(*streams):
+        if packet.pts is not None:
+            found.setdefault(packet.stream.index, packet.pts * packet.time_base)
+        if len(found) == len(streams):
+            break
+    return [found.get(stream.index, Fraction(0)) for stream in streams]
 
 
 def rotation(film: Film) -> tuple[int, ...]:

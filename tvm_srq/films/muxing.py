@@ -65,6 +65,9 @@ def is_chapters(stream: Stream, source: InputContainer) -> bool:
 
 
 def stream_name(stream: Stream) -> str:
+    """Its codec's, or the file name of an attachment."""
+    if stream.codec_context is not None:
+        return stream.codec_context.codec.canonical_name
     return str(getattr(stream, "name", None) or "unknown")
 
 
