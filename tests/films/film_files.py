@@ -126,3 +126,9 @@ def about(path: Path) -> dict[str, Any]:
             "tags": dict(film.metadata), "chapters": [entry["metadata"].get("title") for entry in film.chapters()],
             "streams": [(kind.type, kind.metadata.get("language")) for kind in film.streams],
         }  # fmt: skip
+
+
+def decoding_times(path: Path) -> list[int]:
+    """Of the video's packets, in its unit."""
+    with av.open(str(path)) as film:
+        return [packet.dts for packet in film.demux(video=0) if packet.size]

@@ -93,7 +93,7 @@ def test_grey_films_stay_grey(tmp_path, capsys, tone):
             picture = np.clip(np.round((picture.astype(float) - 16) * 255 / 219), 0, 255).astype(np.uint8)
         expected = resize_bicubic(picture, 2)[:, :, 0]
         if before.color_range == 1:
-            expected = np.round(expected * 219 / 255 + 16)
+            expected = np.round(expected.astype(float) * 219 / 255 + 16)
         np.testing.assert_array_equal(after.to_ndarray(), expected)
 
 

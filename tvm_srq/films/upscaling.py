@@ -47,18 +47,18 @@ class Upscaled:
 
 def upscale_film(
     path: str | Path, output: str | Path, loaded: Loaded, network: str | Path, settings: FilmSettings, resume: bool = False,
-    form: str | None = None, part_frames: int = PART_FRAMES,
+    form: str | None = None, part_frames: int | None = None,
 ) -> Upscaled:  # fmt: skip
     """Upscale a film into a file, which is replaced if it is there.
 
     Args:
         network: what ``loaded`` was loaded from. form: a suffix, whatever the output's name says.
-        part_frames: after how many frames what is done survives an interruption.
+        part_frames: after how many frames what is done survives an interruption; None: PART_FRAMES.
 
     Raises:
         UserError: the film cannot be read, or the output cannot hold it. KeyboardInterrupt: with what is done in words.
     """
-    film, output = examine(path), Path(output)
+    film, output, part_frames = examine(path), Path(output), part_frames or PART_FRAMES
     container = container_of(output, form)
     encoder, lost = choose_encoder(film, loaded.scale, settings, container)
     with opened_film(path) as (source, video):
