@@ -54,6 +54,22 @@ def test_a_film_that_begins_late_begins_late(tmp_path):
         assert film_files.times(tmp_path / f"b{suffix}") == [Fraction(time, 1000) for time in (1500, 1540, 1590)]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_broadcasts_begin_at_0(tmp_path, capsys, suffix):
+    """Their times count on from any number, in MPEG transport streams; sound stays with the pictures."""
+    silent = film_files.write_film(tmp_path / "silent.ts", times=[5000 + 40 * number for number in range(10)])
+    assert film_files.times(silent)[0] >= 5
+    upscale(silent, tmp_path / f"silent{suffix}")
+    assert film_files.times(tmp_path / f"silent{suffix}") == [Fraction(number, 25) for number in range(10)]
+    source = film_files.write_film(tmp_path / "a.ts", 20, audio="aac")
+    upscale(source, tmp_path / f"b{suffix}")
+    assert ("exact times of frames (matroska counts in 1/1000 s)" in capsys.readouterr().err) == (suffix == ".mkv")
+    before, after = film_files.times(source), film_files.times(tmp_path / f"b{suffix}")
+    sound, made = (film_files.packets(path, "audio") for path in (source, tmp_path / f"b{suffix}"))
+    apart = (before[0] - sound[0][0]) - (after[0] - made[0][0])
+    assert len(after) == 20 and len(made) == len(sound) and abs(apart) <= Fraction(1, 1000)
+
+
 def test_avi_numbers_frames(tmp_path, capsys):
     source = film_files.write_film(tmp_path / "a.mkv", 10)
     upscale(source, tmp_path / "b.avi")

@@ -23,7 +23,7 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
     """
     made = examine(path)
     lost = []
-    later = made.first - (film.first if excerpt.start is None else 0)
+    later = made.first - ((film.first if excerpt.start is None else excerpt.start) - excerpt.shift)
     if abs(later) > max(made.time_base, film.time_base) / 2:
         lost.append(f"the time at which it begins (everything is {float(later):.3f} s later)")
     if (film.aspect or 1) != (made.aspect or 1):
@@ -44,8 +44,8 @@ def not_held(path: Path, film: Film, encoder: Encoder, kept: list[int], excerpt:
         if excerpt.start is None and sound:
             befores, afters = begins(source, [before for before, _ in sound]), begins(output, [after for _, after in sound])
             for (before, _), told, found in zip(sound, befores, afters):
-                if abs(told - found) > MILLISECOND:
-                    lost.append(f"the time at which audio stream {before.index} begins ({float(found - told):+.3f} s)")
+                if abs(told - excerpt.shift - found) > MILLISECOND:
+                    lost.append(f"the time at which audio stream {before.index} begins")
         if len(output.chapters()) != len(chapters_within(source.chapters(), excerpt)):  # type: ignore[arg-type]
             lost.append("chapters")
     return lost

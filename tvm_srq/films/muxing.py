@@ -30,11 +30,13 @@ class Excerpt:
     """Which part of a film is written, in seconds of its times.
 
     Attributes:
-        start: of the first frame, which becomes time 0; None: from the beginning, and times stay. end: None: to the end.
+        start: of the first frame; None: all from the beginning on. end: None: to the end.
+        shift: what becomes time 0.
     """
 
     start: Fraction | None = None
     end: Fraction | None = None
+    shift: Fraction = Fraction(0)
 
 
 def copied_streams(source: InputContainer, video: VideoStream, container: str, path: Path) -> tuple[list[int], list[str]]:
@@ -98,21 +100,47 @@ def write_film(
     Raises:
         UserError: the format does not take the streams together.
     """
-    options = container_options(encoder)
     with opened_film(film.path) as (source, video):
         try:
-            with av.open(str(path), "w", format=encoder.container, container_options=options) as output:
-                made = add_video(output, video, encoder, film, scale)
-                streams = {index: add_copy(output, source.streams[index]) for index in kept}
-                output.metadata.update(without(source.metadata, OF_THE_FILE))
-                output.set_chapters(chapters_within(source.chapters(), excerpt))  # type: ignore[arg-type]
-                output.start_encoding()
+            with opened_output(str(path), encoder) as output:
+                made, streams = begin(output, source, video, film, encoder, kept, scale, excerpt)
                 inexact = mux(output, made, timed(packets, made, encoder.time_base), copies(source, streams, excerpt), encoder)
         except av.error.FFmpegError as error:
             if error.errno in (28, 122):  # no room
                 raise OSError(error.errno, reason(error)) from error
-            raise UserError(f"{encoder.container} refuses the streams of {film.path} ({reason(error)}); write .mkv") from error
+            raise refused(film, encoder, error) from error
     return inexact
+
+
+def require_taken(film: Film, encoder: Encoder, kept: list[int], scale: int) -> None:
+    """Raise a UserError unless a file of the encoder's format takes all streams together; its beginning is made in memory."""
+    try:
+        with opened_film(film.path) as (source, video), opened_output(io.BytesIO(), encoder) as output:
+            begin(output, source, video, film, encoder, kept, scale, Excerpt())
+    except (av.error.FFmpegError, ValueError) as error:
+        raise refused(film, encoder, error) from error
+
+
+def refused(film: Film, encoder: Encoder, error: Exception) -> UserError:
+    streams = f"{encoder.codec} and the streams of {film.path}"
+    return UserError(f"{encoder.container} does not take {streams} ({reason(error)}); write .mkv, or give another --codec")
+
+
+def opened_output(place: str | io.BytesIO, encoder: Encoder) -> OutputContainer:
+    return av.open(place, "w", format=encoder.container, container_options=container_options(encoder))
+
+
+def begin(
+    output: OutputContainer, source: InputContainer, video: VideoStream, film: Film, encoder: Encoder, kept: list[int],
+    scale: int, excerpt: Excerpt,
+) -> tuple[VideoStream, dict[int, Stream]]:  # fmt: skip
+    """Write a file's header; its video stream, and the others by the indices of what they are copies of."""
+    made = add_video(output, video, encoder, film, scale)
+    streams = {index: add_copy(output, source.streams[index]) for index in kept}
+    output.metadata.update(without(source.metadata, OF_THE_FILE))
+    output.set_chapters(chapters_within(source.chapters(), excerpt))  # type: ignore[arg-type]
+    output.start_encoding()
+    return made, streams
 
 
 def container_options(encoder: Encoder) -> dict[str, str]:
@@ -160,15 +188,14 @@ def add_copy(output: OutputContainer, source: Stream) -> Stream:
 
 def chapters_within(chapters: list[Any], excerpt: Excerpt) -> list[Any]:
     """Chapters, or those parts of them that are in the excerpt, as it counts time."""
-    if excerpt.start is None and excerpt.end is None:
-        return chapters
     kept = []
     for chapter in chapters:
-        base, origin = chapter["time_base"], excerpt.start or Fraction(0)
-        start, end = chapter["start"] * base, chapter["end"] * base
-        start, end = max(start, origin), end if excerpt.end is None else min(end, excerpt.end)
-        if start < end:
-            kept.append({**chapter, "start": round((start - origin) / base), "end": round((end - origin) / base)})
+        base, first = chapter["time_base"], chapter["start"] * chapter["time_base"]
+        start = first if excerpt.start is None else max(first, excerpt.start)
+        end = chapter["end"] * base if excerpt.end is None else min(chapter["end"] * base, excerpt.end)
+        if start < end or excerpt == Excerpt():
+            times = {"start": round((start - excerpt.shift) / base), "end": round((end - excerpt.shift) / base)}
+            kept.append({**chapter, **times})
     return kept
 
 
@@ -184,10 +211,10 @@ def copies(source: InputContainer, streams: dict[int, Stream], excerpt: Excerpt)
                 continue  # what demux ends with
             if excerpt.end is not None and time * packet.time_base >= excerpt.end:
                 continue
-            if excerpt.start is not None:
-                if time * packet.time_base < excerpt.start:
-                    continue
-                shift = round(excerpt.start / packet.time_base)
+            if excerpt.start is not None and time * packet.time_base < excerpt.start:
+                continue
+            if excerpt.shift:
+                shift = round(excerpt.shift / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - shift
                 packet.dts = None if packet.dts is None else packet.dts - shift
             packet.stream = streams[packet.stream.index]

@@ -22,6 +22,7 @@ from tvm_srq.films.colours import Colours, colours_of
 from tvm_srq.films.settings import FilmSettings
 
 SEEK_MARGIN = 2  # seconds before the start that are read, for what is cut where frames depend on earlier ones
+BROADCAST = ("mpegts", "mpeg")
 OF_THE_CODER = ("DISPLAYMATRIX", "MOTION_VECTORS", "REGIONS_OF_INTEREST", "SEI_UNREGISTERED", "VIDEO_ENC_PARAMS", "VIDEO_HINT")
 """Side data that is kept, or says how the film was encoded and not what it shows."""
 WORDS = {
@@ -44,6 +45,7 @@ class Film:
         aspect: width to height of a pixel; None: not told, or square.
         display_matrix: nine numbers that turn it for display, FFmpeg's; empty: it is shown as it is.
         origin: of times, in seconds: where the film begins. first: time of its first frame.
+        broadcast: of a format in which films begin at any time, which is no part of them.
         frames: how many there are, about; None: not told.
         noticed: what of its frames cannot be kept, in words, as far as they are read.
     """
@@ -58,6 +60,7 @@ class Film:
     display_matrix: tuple[int, ...]
     origin: Fraction
     first: Fraction
+    broadcast: bool
     frames: int | None
     noticed: dict[str, None] = field(default_factory=dict)
 
@@ -110,7 +113,8 @@ def examine(path: str | Path) -> Film:
         return Film(
             Path(path), frame.format, colours_of(frame, path), stream.time_base, stream.average_rate or stream.guessed_rate,
             stream.base_rate, stream.sample_aspect_ratio, turned, origin_of(container),
-            (frame.pts if frame.pts is not None else frame.dts or 0) * stream.time_base, expected_frames(container, stream),
+            (frame.pts if frame.pts is not None else frame.dts or 0) * stream.time_base,
+            container.format.name in BROADCAST, expected_frames(container, stream),
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tvm_srq.films.comparing import not_held
 from tvm_srq.films.encoder import Encoder, choose_encoder
 from tvm_srq.films.formats import container_of
 from tvm_srq.films.identity import identity_of
-from tvm_srq.films.muxing import Excerpt, copied_streams, write_film
+from tvm_srq.films.muxing import Excerpt, copied_streams, require_taken, write_film
 from tvm_srq.films.parts import Parts, PartWriter, packets_of
 from tvm_srq.films.reading import Film, examine, opened_film, read_frames
 from tvm_srq.films.settings import FilmSettings
@@ -63,12 +63,13 @@ def upscale_film(
     encoder, lost = choose_encoder(film, loaded.scale, settings, container)
     with opened_film(path) as (source, video):
         kept, not_copied = copied_streams(source, video, container.name, film.path)
+    require_taken(film, encoder, kept, loaded.scale)
     parts = Parts(output, identity_of(film, network, encoder, settings, part_frames), resume)
     finished = False
     try:
         work = Work(film, encoder, settings, loaded, parts)
         work.upscale(part_frames)
-        excerpt = Excerpt(None if settings.start is None else work.first, settings.window(film.origin)[1])
+        excerpt = Excerpt(None if settings.start is None else work.first, settings.window(film.origin)[1], work.shift)
         with replacing(output) as temporary:
             inexact = write_film(temporary, film, encoder, packets_of(parts), kept, loaded.scale, excerpt)
             missing = not_held(temporary, film, encoder, kept, excerpt)
@@ -149,6 +150,14 @@ class Work:
                 picture = to_picture(frame, self.into_pictures, self.film.path)
                 yield upscale_colours(picture, self.loaded, self.film.path), pts, duration
 
+    @property
+    def shift(self) -> Fraction:
+        """What becomes time 0 of the output, once the first frame is read."""
+        if self.settings.start is not None:
+            return self.first or Fraction(0)
+        unit = self.film.time_base
+        return round(self.film.origin / unit) * unit if self.film.broadcast else Fraction(0)
+
     def times(self, frame: VideoFrame) -> tuple[int, int]:
         """A frame's time and duration as they are encoded.
 
@@ -159,8 +168,7 @@ class Work:
         time = frame.pts * self.film.time_base
         if self.first is None:
             self.first = time
-        if self.settings.start is not None:
-            time -= self.first
+        time -= self.shift
         pts = round(time / self.encoder.time_base)
         if self.last is not None and pts <= self.last:
             raise UserError(f"{self.film.path} has frames at varying intervals, which this format has not; write .mkv or .mp4")
