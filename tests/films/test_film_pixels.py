@@ -87,7 +87,7 @@ def test_grey_films_stay_grey(tmp_path, capsys, tone):
     assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mkv", *LOSSLESS]) == 0
     assert capsys.readouterr().err == ""
     for before, after in zip(film_files.frames(source), film_files.frames(tmp_path / "b.mkv"), strict=True):
-        assert after.format.name == "gray" and after.color_range == before.color_range
+        assert after.format.name == "gray" and after.color_range == (before.color_range or 2)
         picture = before.to_ndarray()[:, :, None]
         if before.color_range == 1:  # 16 is black
             picture = np.clip(np.round((picture.astype(float) - 16) * 255 / 219), 0, 255).astype(np.uint8)
@@ -107,6 +107,23 @@ def test_what_pixels_lose_is_told(tmp_path, capsys, form, told):
     assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mkv"]) == 0
     assert capsys.readouterr().err == f"tvm-srq: {source}: {tmp_path}/b.mkv does not keep {told}\n"
     assert film_files.about(tmp_path / "b.mkv")["form"] == f"yuv{form[3:].removeprefix('a')[:3]}p".replace("yuva", "yuv")
+
+
+@pytest.mark.parametrize("tone", [0, 1, 2])
+def test_grey_films_keep_their_tones_in_h264(tmp_path, tone):
+    """Whose decoder gives grey as YUV without colour, of the range that the file says."""
+    source = film_files.write_film(tmp_path / "a.mkv", 2, codec="ffv1", form="gray", colours=(2, tone, 2, 2))
+    assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mp4", "--encoder-option", "qp=0"]) == 0
+    for before, after in zip(film_files.frames(source), film_files.frames(tmp_path / "b.mp4"), strict=True):
+        expected = resize_bicubic(to_picture(before, VideoReformatter(), source), 2)
+        shown = to_picture(after, VideoReformatter(), source)
+        assert np.abs(shown.astype(int) - expected).max() <= 1
+
+
+def test_transparency_of_webm_is_told(tmp_path, capsys):
+    source = film_files.write_film(tmp_path / "a.webm", 3, "libvpx-vp9", "yuva420p")
+    assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mkv"]) == 0
+    assert capsys.readouterr().err.endswith("b.mkv does not keep transparency\n")
 
 
 def test_odd_sizes_have_chroma_of_their_own(tmp_path, capsys):

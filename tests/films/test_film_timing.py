@@ -80,6 +80,32 @@ def test_avi_numbers_frames(tmp_path, capsys):
         assert "at varying intervals, which this format has not; write .mkv or .mp4" in capsys.readouterr().err
 
 
+def test_reordered_frames_of_avi_come_in_order(tmp_path, capsys):
+    """AVI says when frames are decoded and not when they are shown."""
+    source = film_files.write_film(
+        tmp_path / "a.avi", times=range(10), time_base=Fraction(1, 25), options={"bf": "2", "qp": "0", "x264-params": "b-adapt=0"}
+    )
+    upscale(source, tmp_path / "b.mkv", "--codec", "ffv1")
+    assert capsys.readouterr().err == ""
+    made = film_files.times(tmp_path / "b.mkv")
+    assert [time - made[0] for time in made] == [Fraction(number, 25) for number in range(10)]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "ffv1", "mpeg4"])
+def test_encoders_in_avi(tmp_path, capsys, codec):
+    source = film_files.write_film(tmp_path / "a.mkv", 10)
+    upscale(source, tmp_path / "b.avi", "--codec", codec)
+    assert film_files.decoding_times(tmp_path / "b.avi") == list(range(10)) and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1", "libvpx-vp9", "libvpx", "ffv1", "mpeg4", "prores_ks"])
+def test_other_encoders_reorder_frames_in_their_own_ways(tmp_path, capfd, codec):
+    source = film_files.write_film(tmp_path / "a.mkv", times=film_files.VARYING, size=(48, 64))
+    upscale(source, tmp_path / "b.mkv", "--codec", codec)
+    assert film_files.times(tmp_path / "b.mkv") == film_files.times(source)
+    assert [line for line in capfd.readouterr().err.splitlines() if "does not keep" not in line] == []
+
+
 def test_an_excerpt_begins_at_its_start(tmp_path):
     source = film_files.write_film(tmp_path / "a.mp4", 25, audio="aac", chapters=True)
     upscale(source, tmp_path / "b.mp4", "--start", "0.2", "--end", "0.6", "--codec", "libx264", "--crf", "0")

@@ -39,7 +39,7 @@ def colours_of(frame: VideoFrame, path: object) -> Colours:
     """Of a frame, with a matrix that is known.
 
     A film that names no matrix has the one that players take for its size. That is written into the output: it may be of the size
-    for which they take the other one.
+    for which they take the other one. Grey that names no range has the full one, as FFmpeg has it, which H.264 has to be told.
 
     Raises:
         UserError: its matrix is one that is not converted.
@@ -51,8 +51,10 @@ def colours_of(frame: VideoFrame, path: object) -> Colours:
         matrix = BT709 if frame.width >= 1280 or frame.height > 576 else BT601
     elif matrix not in MATRICES:
         raise UserError(f"{path} has the colour matrix {matrix} of ITU-T H.273, which is not converted; make it BT.709 first")
-    full = frame.format.name.startswith("yuvj")
-    return Colours(matrix, int(ColorRange.JPEG) if full else frame.color_range, frame.color_primaries, frame.color_trc)
+    tone = frame.color_range
+    if frame.format.name.startswith("yuvj") or (is_grey(frame.format) and tone == ColorRange.UNSPECIFIED):
+        tone = int(ColorRange.JPEG)
+    return Colours(matrix, tone, frame.color_primaries, frame.color_trc)
 
 
 def is_grey(form: VideoFormat) -> bool:

@@ -1,5 +1,6 @@
 """Which encoder writes a film, in which pixel format and with which options: found, and tried, before anything is written."""
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -51,6 +52,8 @@ class Encoder:
         context.colorspace, context.color_range = self.colours.matrix, self.colours.range
         context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
         context.options = dict(self.options)
+        if self.container == "avi":
+            context.max_b_frames = 0  # it numbers frames in the order in which they are decoded
         if av.format.ContainerFormat(self.container, "w").flags & GLOBAL_HEADER:
             context.flags |= Flags.global_header
 
@@ -104,6 +107,7 @@ def find_codec(name: str) -> av.Codec:
     Raises:
         UserError: there is none.
     """
+    os.environ.setdefault("SVT_LOG", "1")  # libsvtav1 tells much on standard error, and has no option against it
     try:
         codec = av.Codec(name, "w")
     except (ValueError, av.error.FFmpegError) as error:
@@ -145,7 +149,7 @@ def constant_time_base(film: Film, container: Container) -> Fraction:
 
 
 def candidates(form: VideoFormat, supported: list[str]) -> list[str]:
-    """Pixel formats of 8 bits to try, the nearest to a film's first."""
+    """Pixel formats of 8 bits to try, the nearest to a film's first; of more where an encoder has none of 8 (ProRes)."""
     if is_grey(form):
         wanted = ["gray", "yuv420p", "yuv444p"]
     elif form.is_rgb or form.has_palette:
@@ -153,7 +157,8 @@ def candidates(form: VideoFormat, supported: list[str]) -> list[str]:
     else:
         wanted = [f"yuv{subsampling(form)}p", "yuv444p", "yuv420p", *RGB_FORMATS]
     names = [name for name in [form.name, *wanted] if name in supported and plain(name)]
-    return list(dict.fromkeys(names)) or [name for name in supported if plain(name)][:1] or ["yuv420p"]
+    deeper = [name for name in supported if name.startswith("yuv") and not name.startswith(("yuvj", "yuva"))]
+    return list(dict.fromkeys(names)) or deeper or ["yuv420p"]
 
 
 def plain(name: str) -> bool:

@@ -50,7 +50,7 @@ class Codec:
 
 
 CODECS = {
-    "libx264": Codec(18), "libx265": Codec(20), "libsvtav1": Codec(24),
+    "libx264": Codec(18), "libx265": Codec(20, {"x265-params": "log-level=error"}), "libsvtav1": Codec(24),
     "libvpx-vp9": Codec(24, {"b": "0", "row-mt": "1"}), "libvpx": Codec(10, {"b": "0"}),
     "mpeg4": Codec(None, {"flags": "+qscale", "global_quality": "354"}),  # a quantizer of 3 in units of 1 / 118
 }  # fmt: skip

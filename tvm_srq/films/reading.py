@@ -1,5 +1,6 @@
 """Reading a film: what it is, and its frames one by one."""
 
+import heapq
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -110,11 +111,12 @@ def examine(path: str | Path) -> Film:
         side_data: Any = frame.side_data  # PyAV's stubs have other keys
         matrix = side_data.get(Type.DISPLAYMATRIX)
         turned = () if matrix is None else tuple(np.frombuffer(matrix, np.int32).tolist())
+        noticed = dict.fromkeys(["transparency"] if stream.metadata.get("alpha_mode") == "1" else [])  # apart, in VP8 and VP9
         return Film(
             Path(path), frame.format, colours_of(frame, path), stream.time_base, stream.average_rate or stream.guessed_rate,
             stream.base_rate, stream.sample_aspect_ratio, turned, origin_of(container),
             (frame.pts if frame.pts is not None else frame.dts or 0) * stream.time_base,
-            container.format.name in BROADCAST, expected_frames(container, stream),
+            container.format.name in BROADCAST, expected_frames(container, stream), noticed,
         )  # fmt: skip
 
 
@@ -179,8 +181,11 @@ def sought(container: InputContainer, stream: VideoStream, film: Film, start: Fr
 
 
 def decoded(container: InputContainer, stream: VideoStream, noticed: dict[str, None]) -> Iterator[VideoFrame]:
-    """A stream's frames; packets that cannot be decoded are noticed and left out, as players do."""
-    packets = container.demux(stream)
+    """A stream's frames; packets that cannot be decoded are noticed and left out, as players do.
+
+    AVI has times of decoding alone, so each frame that comes out gets the earliest that no frame has.
+    """
+    packets, waiting, numbered = container.demux(stream), [], container.format.name == "avi"  # type: ignore[var-annotated]
     while True:
         try:
             packet = next(packets, None)
@@ -189,12 +194,17 @@ def decoded(container: InputContainer, stream: VideoStream, noticed: dict[str, N
             packet = None
         if packet is None:
             return
+        if numbered and packet.size and packet.dts is not None:
+            heapq.heappush(waiting, packet.dts)
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
             noticed["frames that cannot be decoded"] = None
             continue
-        yield from frames
+        for frame in frames:
+            if numbered and waiting:
+                frame.pts = heapq.heappop(waiting)
+            yield frame
 
 
 def note(frame: VideoFrame, film: Film) -> None:
