@@ -15,6 +15,7 @@ pytest.importorskip("av", reason="PyAV is not installed: pip install '.[video]'"
 
 from tvm_srq.cli import main  # noqa: E402
 from tvm_srq.films import upscaling  # noqa: E402
+from tvm_srq.films.parts import Parts  # noqa: E402
 from tvm_srq.upscalers import Loaded, load_upscaler  # noqa: E402
 
 COUNT = 23
@@ -84,6 +85,19 @@ def test_interrupted_and_resumed_it_is_the_same_file(tmp_path, monkeypatch, caps
     assert run(monkeypatch, source, output, "--resume") == (0, 0)
 
 
+def test_interrupted_while_it_is_put_together(tmp_path, monkeypatch, capsys, source):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upscaling, "write_film", interrupted)
+        assert run(monkeypatch, source, tmp_path / "b.mp4") == (130, COUNT)
+    told = f"tvm-srq: interrupted; {COUNT} of {COUNT} frames of {source} are upscaled; --resume goes on\n"
+    assert capsys.readouterr().err == told and not (tmp_path / "b.mp4").exists()
+    assert run(monkeypatch, source, tmp_path / "b.mp4", "--resume") == (0, 0)
+    assert len(film_files.frames(tmp_path / "b.mp4")) == COUNT
+
+
 def test_killed_and_resumed_it_is_the_same_file(tmp_path, monkeypatch, source):
     assert run(monkeypatch, source, tmp_path / "whole.mp4") == (0, COUNT)
     command = [sys.executable, "-c", RUN, "18", "run", "net.tar", str(source), "-o", f"{tmp_path}/b.mp4"]
@@ -123,6 +137,29 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, monkeypatch, capsys,
     assert run(monkeypatch, source, tmp_path / "b.mp4") == (2, 0)
     assert "b.mp4.parts is where the film's parts go, and it holds something else; move it away" in capsys.readouterr().err
     assert (mine / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_that_is_interrupted_goes_on(tmp_path, monkeypatch, capsys, source):
+    """The second film is, which keeps its parts; the first is done, and skipped."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / "in" / name).write_bytes(source.read_bytes())
+    folder, output = tmp_path / "in", tmp_path / "out"
+    assert run(monkeypatch, folder, output, interrupted_at=COUNT + 13) == (130, COUNT + 13)
+    told = f"tvm-srq: interrupted; 1 of 2 films are done; 10 of {COUNT} frames of {folder}/b.mp4 are upscaled; --resume goes on\n"
+    assert capsys.readouterr().err == told
+    assert sorted(path.name for path in output.iterdir()) == ["a.mp4", "b.mp4.parts"]
+    assert run(monkeypatch, folder, output, "--resume") == (0, COUNT - 10)
+    assert capsys.readouterr().out.startswith(f"1 upscaled, 1 skipped, 0 failed; {COUNT} frames of films")
+    assert (output / "a.mp4").read_bytes() == (output / "b.mp4").read_bytes()
+
+
+def test_two_processes_do_not_make_one_film(tmp_path, monkeypatch, capsys, source):
+    held = Parts(tmp_path / "b.mp4", {"film": "x"}, resume=False)
+    assert run(monkeypatch, source, tmp_path / "b.mp4") == (2, 0)
+    assert f"{tmp_path}/b.mp4 is being made by another process" in capsys.readouterr().err
+    held.close(finished=True)
+    assert run(monkeypatch, source, tmp_path / "b.mp4") == (0, COUNT)
 
 
 def test_an_early_interruption_leaves_nothing(tmp_path, monkeypatch, capsys, source):

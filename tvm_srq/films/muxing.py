@@ -75,8 +75,8 @@ def stream_name(stream: Stream) -> str:
 
 def held(stream: Stream, container: str) -> bool:
     """Whether a file format takes packets of a stream."""
-    if stream.type not in ("audio", "subtitle", "data", "attachment"):
-        return False
+    if stream.type not in ("audio", "subtitle", "data", "attachment") or (stream.type, container) == ("data", "avi"):
+        return False  # AVI takes data, and forgets what it is
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(stream, **({} if stream.codec_context is None else {"opaque": True}))

@@ -177,7 +177,8 @@ def packets_of(parts: Parts) -> Iterator[Packet]:
     rank = {pts: place for place, pts in enumerate(ordered)}
     depth = max((place - rank[pts] for place, pts in enumerate(times)), default=0)
     early = [ordered[0] - (ordered[-1] - ordered[place - depth - 1]) for place in range(depth)]
-    last = {coded.pts: coded.duration for _, index in indices[-1:] for coded in index}
+    durations = {coded.pts: coded.duration for _, index in indices[-1:] for coded in index}
+    last = durations[ordered[-1]] or (ordered[-1] - ordered[-2] if len(ordered) > 1 else 0)
     place = 0
     for path, index in indices:
         with path.open("rb") as file:
@@ -188,6 +189,6 @@ def packets_of(parts: Parts) -> Iterator[Packet]:
                 packet.dts = early[place] if place < depth else ordered[place - depth]
                 following = rank[coded.pts] + 1
                 at_end = following == len(ordered) or place == len(times) - 1  # shown last, or decoded last
-                packet.duration = last[ordered[-1]] if at_end else ordered[following] - coded.pts
+                packet.duration = last if at_end else ordered[following] - coded.pts
                 yield packet
                 place += 1

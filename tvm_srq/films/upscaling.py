@@ -76,6 +76,8 @@ def upscale_film(
         finished = True
         told = [*lost, *film.noticed, *not_copied, *inexact, *missing]
         return Upscaled(parts.frames, parts.frames * encoder.width * encoder.height, list(dict.fromkeys(told)))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(interruption(film, parts, expected(film, settings))) from None
     finally:
         parts.close(finished)
 
@@ -100,9 +102,9 @@ class Work:
         exactly in every format.
 
         Raises:
-            KeyboardInterrupt: with what is done in words. UserError: there is no frame.
+            UserError: there is no frame.
         """
-        done, total = self.parts.frames, self.expected()
+        done, total = self.parts.frames, expected(self.film, self.settings)
         writer = PartWriter(self.parts, self.encoder, part_frames)
         with ThreadPoolExecutor(1, "encoder") as thread:
             waiting: deque[Future] = deque()
@@ -116,31 +118,13 @@ class Work:
                     while waiting:
                         waiting.popleft().result()
                 thread.submit(writer.finish).result()
-            except BaseException as error:
+            except BaseException:
                 for future in waiting:
                     future.cancel()
                 thread.submit(writer.abandon).result()
-                if isinstance(error, KeyboardInterrupt):
-                    raise KeyboardInterrupt(self.interruption(total)) from None
                 raise
         if not self.parts.frames:
             raise UserError(f"{self.film.path} has no frame from {self.settings.start or 0} s on; give another --start or --end")
-
-    def interruption(self, total: int | None) -> str:
-        done = self.parts.frames
-        if not done:
-            return f"no part of {self.film.path} is done"
-        return f"{done}{'' if total is None else f' of {total}'} frames of {self.film.path} are upscaled; --resume goes on"
-
-    def expected(self) -> int | None:
-        """How many frames there will be, about."""
-        if self.film.frames is None or self.settings.start is None and self.settings.end is None:
-            return self.film.frames
-        if self.film.rate is None:
-            return None
-        first = int((self.settings.start or 0) * self.film.rate)
-        last = self.film.frames if self.settings.end is None else min(self.film.frames, int(self.settings.end * self.film.rate))
-        return max(last - first, 0)
 
     def pictures(self, done: int) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
         """Upscaled pictures from the frame of number ``done`` on, with time and duration in the encoder's time base."""
@@ -183,3 +167,20 @@ class Work:
         writer.add(frame)
 
 
+def interruption(film: Film, parts: Parts, total: int | None) -> str:
+    """What is done of a film that is not finished, in words."""
+    done = parts.frames
+    if not done:
+        return f"no part of {film.path} is done"
+    return f"{done}{'' if total is None else f' of {total}'} frames of {film.path} are upscaled; --resume goes on"
+
+
+def expected(film: Film, settings: FilmSettings) -> int | None:
+    """How many frames there will be, about."""
+    if film.frames is None or (settings.start is None and settings.end is None):
+        return film.frames
+    if film.rate is None:
+        return None
+    first = int((settings.start or 0) * film.rate)
+    last = film.frames if settings.end is None else min(film.frames, int(settings.end * film.rate))
+    return max(last - first, 0)
