@@ -6,7 +6,7 @@ from fractions import Fraction
 import film_files
 import pytest
 
-pytest.importorskip("av", reason="PyAV is not installed: pip install '.[video]'")
+av = pytest.importorskip("av", reason="PyAV is not installed: pip install '.[video]'")
 
 from tvm_srq.cli import main  # noqa: E402
 
@@ -78,6 +78,30 @@ def test_aspect_rotation_and_colours(tmp_path, capsys, suffix):
     for key in ("aspect", "rotation", "colours", "form", "codec", "rate"):
         assert after[key] == before[key]
     assert after["rotation"] == -90 and after["colours"] == (9, 2, 9, 16)
+
+
+def test_timecodes_of_cameras(tmp_path, capsys):
+    source = film_files.write_film(tmp_path / "a.mov", 12, tags={"timecode": "01:02:03:04"})
+    assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mov"]) == 0
+    assert film_files.about(tmp_path / "b.mov")["streams"] == film_files.about(source)["streams"]
+    for path in (source, tmp_path / "b.mov"):
+        with av.open(str(path)) as film:
+            assert film.streams.video[0].metadata["timecode"] == "01:02:03:04"
+    assert capsys.readouterr().err == ""
+
+
+def test_cover_pictures_and_further_streams_are_told(tmp_path, capsys):
+    with av.open(f"{tmp_path}/a.mkv", "w") as output:
+        streams = [output.add_stream("ffv1", rate=25, width=32, height=24, pix_fmt="bgr0") for _ in range(2)]
+        for number in range(3):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(film_files.picture(number), "rgb24").reformat(format="bgr0")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode(None))
+    assert main(["run", "bicubic2", f"{tmp_path}/a.mkv", "-o", f"{tmp_path}/b.mkv", "--codec", "ffv1"]) == 0
+    assert capsys.readouterr().err.endswith("b.mkv does not keep further video stream 1 (ffv1)\n")
 
 
 def test_aspect_that_the_file_does_not_hold_is_told(tmp_path, capsys):

@@ -7,8 +7,9 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from tvm_srq.films.colours import UNSPECIFIED
+from tvm_srq.films.copying import Excerpt, chapters_within
 from tvm_srq.films.encoder import Encoder
-from tvm_srq.films.muxing import COUNTED, OF_THE_FILE, Excerpt, chapters_within
+from tvm_srq.films.muxing import COUNTED, OF_THE_FILE
 from tvm_srq.films.reading import Film, examine, opened_film
 
 MILLISECOND = Fraction(1, 1000)

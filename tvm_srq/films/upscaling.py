@@ -17,10 +17,11 @@ from tvm_srq.errors import UserError
 from tvm_srq.files import replacing
 from tvm_srq.films.colours import to_frame, to_picture
 from tvm_srq.films.comparing import not_held
+from tvm_srq.films.copying import Excerpt, copied_streams
 from tvm_srq.films.encoder import Encoder, choose_encoder
 from tvm_srq.films.formats import container_of
 from tvm_srq.films.identity import identity_of
-from tvm_srq.films.muxing import Excerpt, copied_streams, require_taken, write_film
+from tvm_srq.films.muxing import require_taken, write_film
 from tvm_srq.films.parts import Parts, PartWriter, packets_of
 from tvm_srq.films.reading import Film, examine, opened_film, read_frames
 from tvm_srq.films.settings import FilmSettings
