@@ -1,5 +1,6 @@
 """Films that are interrupted go on where they were and become what they would have been."""
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ pytest.importorskip("av", reason="PyAV is not installed: pip install '.[video]'"
 
 from tvm_srq.cli import main  # noqa: E402
 from tvm_srq.films import upscaling  # noqa: E402
-from tvm_srq.films.parts import Parts  # noqa: E402
+from tvm_srq.films.parts import Parts, PartWriter  # noqa: E402
 from tvm_srq.upscalers import Loaded, load_upscaler  # noqa: E402
 
 COUNT = 23
@@ -139,6 +140,24 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, monkeypatch, capsys,
     assert (mine / "mine.txt").read_text() == "mine"
 
 
+def test_a_full_disk_keeps_what_is_done(tmp_path, monkeypatch, capsys, source):
+    whole, packets = PartWriter.write, []
+
+    def write(self: PartWriter, coded: list) -> None:
+        packets.extend(coded)
+        if len(packets) > 12:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(self, coded)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartWriter, "write", write)
+        assert run(monkeypatch, source, tmp_path / "b.mp4")[0] == 2
+    assert capsys.readouterr().err == "tvm-srq: No space left on device\n"
+    assert run(monkeypatch, source, tmp_path / "b.mp4", "--resume") == (0, COUNT - 10)
+    assert run(monkeypatch, source, tmp_path / "whole.mp4") == (0, COUNT)
+    assert (tmp_path / "b.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
 def test_a_folder_that_is_interrupted_goes_on(tmp_path, monkeypatch, capsys, source):
     """The second film is, which keeps its parts; the first is done, and skipped."""
     (tmp_path / "in").mkdir()
@@ -183,3 +202,13 @@ def test_many_parts_are_what_one_is(tmp_path, monkeypatch, source):
         decoding = film_files.decoding_times(tmp_path / "parts.mp4")
         assert decoding == sorted(set(decoding))
         assert film_files.about(tmp_path / "parts.mp4")["duration"] == film_files.about(tmp_path / "one.mp4")["duration"]
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1", "libvpx-vp9", "ffv1", "mpeg4"])
+def test_parts_of_every_encoder_follow_each_other(tmp_path, source, codec):
+    """Every frame can be decoded, and is near the one that is there."""
+    assert main(["run", "bicubic2", str(source), "-o", f"{tmp_path}/b.mkv", "--codec", codec]) == 0
+    assert film_files.times(tmp_path / "b.mkv") == film_files.times(source)
+    for before, after in zip(film_files.frames(source), film_files.frames(tmp_path / "b.mkv"), strict=True):
+        expected = load_upscaler("bicubic2").upscale(before.to_ndarray(format="rgb24")).astype(int)
+        assert np.abs(after.to_ndarray(format="rgb24") - expected).mean() < 6

@@ -11,6 +11,7 @@ import os
 import shutil
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -148,7 +149,8 @@ class PartWriter:
 
     def abandon(self) -> None:
         """Let an unfinished part go."""
-        self.file.close()
+        with suppress(OSError):  # what it still holds may not fit on the disk
+            self.file.close()
         (self.parts.folder / UNFINISHED).unlink(missing_ok=True)
 
 
