@@ -11,9 +11,12 @@ import numpy as np
 from tvm_srq import __version__
 from tvm_srq.checks import LARGEST_SEED, require_number
 from tvm_srq.data.datasets import find_dataset, pairs
-from tvm_srq.data.pictures import in_grey, picture_format
+from tvm_srq.data.pictures import format_of_suffix, in_grey, picture_format
 from tvm_srq.errors import UserError
-from tvm_srq.files import replacing, require_folder, require_other, write_json, written_through
+from tvm_srq.files import replacing, require_file, require_folder, require_other, write_json, written_through
+from tvm_srq.films.batch import run_films
+from tvm_srq.films.formats import CONTAINERS, container_of, is_film
+from tvm_srq.films.library import require_av
 from tvm_srq.metrics import PROTOCOL, psnr_y, ssim_y
 from tvm_srq.pictures.formats import require_format
 from tvm_srq.pictures.jobs import plan_jobs
@@ -199,13 +202,17 @@ def run(
     network: str | Path, picture: str | Path, output: str | Path, threads: int | None = None, device: DeviceAddress | None = None,
     settings: RunSettings = DEFAULTS,
 ) -> list[str]:  # fmt: skip
-    """Upscale one picture file, here or on a device; an output that is there is replaced, unless the settings say ``resume``.
+    """Upscale one picture or film, here or on a device; an output that is there is replaced, unless the settings say ``resume``.
 
     Returns:
-        What of the picture the output does not hold, in words.
+        What of it the output does not hold, in words.
     """
     if settings.suffix or settings.recursive:
         raise UserError("suffix and recursive are for outputs in a folder; name one, or give the output's name alone")
+    film = is_film(picture) or (Path(output).suffix.lower() in CONTAINERS and not is_picture(picture))
+    settings.require_used(pictures=not film, films=film)
+    if film:
+        return run_film(network, picture, output, threads, device, settings)
     name = picture_format(output) if settings.format is None else require_format(settings.format)
     require_folder(Path(output))
     require_other(output, network, picture)
@@ -217,22 +224,49 @@ def run(
     return write_whole(output, result, name, settings.quality)
 
 
+def is_picture(path: str | Path) -> bool:
+    """Whether a file is taken for a picture, by its suffix."""
+    return format_of_suffix(Path(path).suffix) is not None
+
+
+def run_film(
+    network: str | Path, film: str | Path, output: str | Path, threads: int | None, device: DeviceAddress | None,
+    settings: RunSettings,
+) -> list[str]:  # fmt: skip
+    """As :func:`run`, of a film."""
+    require_av(film)
+    from tvm_srq.films.upscaling import upscale_film
+
+    container_of(output, settings.format)
+    require_folder(Path(output))
+    require_other(output, network, film)
+    if settings.resume and os.path.lexists(output) and not written_through(output):
+        return []
+    require_file(film, "film", "give the path of a film")
+    with opened(network, threads, device) as loaded:
+        return upscale_film(film, output, loaded, network, settings.film, settings.resume, settings.format).lost
+
+
 def run_folder(
     network: str | Path, inputs: Sequence[str | Path], folder: str | Path, threads: int | None = None,
     device: DeviceAddress | None = None, settings: RunSettings = DEFAULTS, tell: Callable[[str], None] = print,
 ) -> Summary:  # fmt: skip
-    """Upscale picture files and folders of them into a folder, which is made where it is missing, here or on a device.
+    """Upscale pictures, films and folders of them into a folder, which is made where it is missing, here or on a device.
 
     Args:
-        tell: gets, a line each, which pictures failed, and what outputs do not hold of their inputs.
+        tell: gets, a line each, which of them failed, and what outputs do not hold of their inputs.
 
     Raises:
-        UserError: the network cannot be loaded, there is no picture, or two of them would have one output.
+        UserError: the network cannot be loaded, there is nothing to upscale, or two files would have one output.
     """
     jobs = plan_jobs(inputs, folder, settings)
+    pictures, films = [job for job in jobs if not job.film], [job for job in jobs if job.film]
+    settings.require_used(bool(pictures), bool(films))
     with opened(network, threads, device) as loaded:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        return run_jobs(jobs, loaded, settings, tell)
+        summary = run_jobs(pictures, loaded, settings, tell) if pictures else Summary()
+        run_films(films, loaded, network, settings, tell, summary)
+        return summary
 
 
 def evaluate(

@@ -28,7 +28,7 @@ COMMANDS = (
     ("compile", compile.add_arguments, ".srq -> .tar for one target"),
     ("package", package.add_arguments, ".tar -> folder with a C library for apps"),
     ("tune", tune.add_arguments, "search for faster kernels on this machine"),
-    ("run", run.add_arguments, "upscale pictures and folders of them"),
+    ("run", run.add_arguments, "upscale pictures, films and folders of them"),
     ("evaluate", evaluate.add_arguments, "PSNR and SSIM over a dataset"),
     ("benchmark", benchmark.add_arguments, "how fast a .tar runs here"),
     ("compare", compare.add_arguments, "networks side by side: speed and quality on this machine and devices"),

@@ -8,21 +8,23 @@ from pathlib import Path
 from tvm_srq.data.pictures import format_of_suffix
 from tvm_srq.errors import UserError
 from tvm_srq.files import require_other
+from tvm_srq.films.formats import CONTAINERS, OTHERS_BECOME, is_film
 from tvm_srq.pictures.formats import SUFFIXES
 from tvm_srq.pictures.settings import RunSettings
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture file and the one to be made of it.
+    """A picture or film file and the one to be made of it.
 
     Attributes:
-        format: Pillow's name.
+        format: Pillow's name, or of a film FFmpeg's.
     """
 
     source: Path
     output: Path
     format: str
+    film: bool = False
 
 
 def needs_folder(inputs: Sequence[str | Path], output: str | Path) -> bool:
@@ -31,7 +33,7 @@ def needs_folder(inputs: Sequence[str | Path], output: str | Path) -> bool:
 
 
 def plan_jobs(inputs: Sequence[str | Path], folder: str | Path, settings: RunSettings) -> list[Job]:
-    """A job for every picture of the inputs, by name within a folder.
+    """A job for every picture and film of the inputs, by name within a folder.
 
     A folder's files that are outputs of others, such as an earlier run with a suffix left in the same folder, are left out.
 
@@ -59,8 +61,14 @@ def plan_jobs(inputs: Sequence[str | Path], folder: str | Path, settings: RunSet
 
 
 def job_of(source: Path, folder: Path, settings: RunSettings) -> Job:
-    """Into a folder, in the format that is asked for, or its own, or PNG where that cannot be written."""
-    suffix = f".{settings.format.removeprefix('.')}" if settings.format is not None else source.suffix
+    """Into a folder, in the format that is asked for, or its own, or PNG or Matroska where that cannot be written."""
+    if is_film(source):
+        suffix = source.suffix if source.suffix.lower() in CONTAINERS else OTHERS_BECOME
+        if settings.format is not None and settings.format_of_films:
+            suffix = f".{settings.format.removeprefix('.')}"
+        return Job(source, folder / f"{source.stem}{settings.suffix}{suffix}", CONTAINERS[suffix.lower()].name, film=True)
+    told = settings.format is not None and not settings.format_of_films
+    suffix = f".{(settings.format or '').removeprefix('.')}" if told else source.suffix
     name = format_of_suffix(suffix)
     if name is None:
         suffix, name = ".png", "PNG"
@@ -68,7 +76,7 @@ def job_of(source: Path, folder: Path, settings: RunSettings) -> Job:
 
 
 def listed(given: str | Path, output: Path, settings: RunSettings) -> list[Path]:
-    """The pictures of a folder, sorted by name; those of folders inside it too, but for the output's, if that is asked for.
+    """The pictures and films of a folder, sorted by name; those of folders inside it too, but for the output's, if asked for.
 
     Raises:
         UserError: there is none, or the folder cannot be read.
@@ -84,7 +92,7 @@ def listed(given: str | Path, output: Path, settings: RunSettings) -> list[Path]
 
 
 def walk(folder: Path, output: str, recursive: bool) -> Iterator[Path]:
-    """Files that their names say are pictures. Links to folders are not followed, so there is an end."""
+    """Files that their names say are pictures or films. Links to folders are not followed, so there is an end."""
     with os.scandir(folder) as entries:
         for entry in entries:
             path = folder / entry.name
@@ -93,7 +101,7 @@ def walk(folder: Path, output: str, recursive: bool) -> Iterator[Path]:
             if recursive and entry.is_dir(follow_symlinks=False):
                 if os.path.realpath(path) != output:
                     yield from walk(path, output, recursive)
-            elif path.suffix.lower() in SUFFIXES and not entry.is_dir():
+            elif (path.suffix.lower() in SUFFIXES or is_film(path)) and not entry.is_dir():
                 yield path
 
 

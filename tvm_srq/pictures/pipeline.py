@@ -27,7 +27,8 @@ class Summary:
     """What came of many pictures.
 
     Attributes:
-        pixels: written, of all frames. seconds: by the clock on the wall.
+        upscaled: pictures and films. films: of them. frames: of films. pixels: written, of all frames.
+        seconds: by the clock on the wall.
     """
 
     upscaled: int = 0
@@ -35,11 +36,15 @@ class Summary:
     failed: int = 0
     pixels: int = 0
     seconds: float = 0.0
+    films: int = 0
+    frames: int = 0
 
     def __str__(self) -> str:
         counts = f"{self.upscaled} upscaled, {self.skipped} skipped, {self.failed} failed"
-        seconds = max(self.seconds, 1e-9)
-        return f"{counts}; {self.upscaled / seconds:.2f} pictures/s, {self.pixels / seconds / 1e6:.2f} Mpixel/s written"
+        seconds, pictures = max(self.seconds, 1e-9), self.upscaled - self.films
+        rates = [] if self.films and not pictures else [f"{pictures / seconds:.2f} pictures/s"]
+        rates += [f"{self.frames} frames of films"] if self.films else []
+        return f"{counts}; {', '.join(rates)}, {self.pixels / seconds / 1e6:.2f} Mpixel/s written"
 
 
 @dataclass(frozen=True)
