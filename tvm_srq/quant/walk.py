@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -28,9 +30,13 @@ class Walk:
         names = [node.name for node in self.network.graph.nodes[self.position : stop]]
         return [values[name] for name in names if name in values]
 
-    def finished(self, first: int = 0) -> list[Tensor]:
-        """The network's outputs, by batch from the ``first`` on."""
-        return [self.network.finish(values, self.position) for values in self.values[first:]]
+    def finished(self) -> list[Tensor]:
+        """The network's outputs, by batch."""
+        return list(self.finishing())
+
+    def finishing(self, first: int = 0) -> Iterator[Tensor]:
+        """The network's outputs, by batch from the ``first`` on, each computed when it is asked for."""
+        return (self.network.finish(values, self.position) for values in self.values[first:])
 
     @torch.no_grad()
     def go_on(self, stop: int) -> list[list[Tensor]]:

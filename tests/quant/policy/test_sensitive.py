@@ -1,6 +1,6 @@
 """Layers are held wider by their measured harm for their work, and only as far as it takes."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -10,8 +10,8 @@ from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.calibrate import quantize_network
 from tvm_srq.quant.policy import sensitive
 from tvm_srq.quant.policy.policy import Policy
-from tvm_srq.quant.policy.sensitive import MOST_WORK, VISIBLE, most_harmful, wider, work_of
-from tvm_srq.quant.policy.settings import IN_RANGE, Settings
+from tvm_srq.quant.policy.sensitive import MOST_WORK, VISIBLE, WIDE, most_harmful, wider, work_of
+from tvm_srq.quant.policy.settings import IN_RANGE, Precision, Settings
 
 
 @pytest.fixture
@@ -62,7 +62,8 @@ def test_sensitive_layers_are_held_wider_unless_told_otherwise(folder):
     assert widened and narrow.metadata["precisions"] == {}
     policy = Policy(network.graph, Settings())
     for name, layer in spec.layers.items():
-        expected = wider(policy, name) if name in widened else policy.precision(name)
+        expected = Precision(*widened[name]) if name in widened else policy.precision(name)
+        assert name not in widened or expected in (wider(policy, name), WIDE)
         assert (layer.weight_bits, layer.weight_limit) == (expected.weight_bits, expected.weight_magnitude)
     work = work_of(network.graph)
     assert sum(work[name] for name in widened) <= MOST_WORK
@@ -78,6 +79,7 @@ def test_more_is_held_wider_while_the_whole_network_is_further_off_than_its_laye
     names = [node.name for node in network.graph.convolutions() if node.name not in policy.edges][:4]
     found.errors, found.visible = dict(zip(names, (8.0, 4.0, 0.6, 0.2), strict=True)), 1.0
     monkeypatch.setattr(sensitive, "MOST_WORK", 1.0)
+    monkeypatch.setattr(found, "still_harmful", lambda *_: {})
     seen, said = [], iter(distances)
     monkeypatch.setattr(sensitive, "simulated_distance", lambda *_: next(said))
 
@@ -86,6 +88,21 @@ def test_more_is_held_wider_while_the_whole_network_is_further_off_than_its_laye
         return spec
 
     assert len(found.widths(fit)) == wanted[-1] and seen == wanted
+
+
+@pytest.mark.parametrize(("errors", "chosen"), [((8.0, 0.1, 0.1), 1), ((0.05, 0.05, 0.05), 0), ((8.0, 8.0, 8.0), 3)])
+def test_layers_of_6_bits_that_lose_most_of_what_is_lost_get_8(folder, monkeypatch, errors, chosen):
+    network = small_network()
+    policy = Policy(network.graph, Settings())
+    spec = quantize_network(network, folder, Settings(8, 8, splitting=False, compensation=False))
+    batches = [torch.zeros(1, 3, 8, 8)]
+    found = sensitive.Sensitive(network, spec, policy, batches, [network(batch) for batch in batches])
+    names = [node.name for node in network.graph.convolutions() if node.name not in policy.edges]
+    found.errors, found.visible = dict.fromkeys(names, 0.5), 1.0
+    held = {name: astuple(IN_RANGE) for name in names[:3]}
+    monkeypatch.setattr(found, "harm", lambda _, these: (dict(zip(these, errors, strict=True)), set()))
+    monkeypatch.setattr(sensitive, "MOST_DIRECT", 1.0)
+    assert found.still_harmful(held, lambda _: spec) == {name: astuple(WIDE) for name in names[:chosen]}
 
 
 def test_3x3_kernels_stay_where_winograd_takes_them(folder):
@@ -103,6 +120,6 @@ def test_wide_codes_are_not_measured(folder, monkeypatch):
 def test_layers_that_are_spoken_of_stay(folder):
     network = harmed(small_network())
     body = next(node.name for node in network.graph.convolutions() if node.name not in Policy(network.graph, Settings()).edges)
-    settings = Settings(compensation=False, precisions={body: (4, 7, 4, 31)})
+    settings = Settings(splitting=False, compensation=False, precisions={body: (4, 7, 4, 31)})
     spec = quantize_network(network, folder, settings)
     assert spec.layers[body].weight_bits == 4

@@ -65,7 +65,7 @@ def quantize_network(
             spec = fit.spec(widened)
     if settings.splits:
         policy = Policy(network.graph, replace(settings, precisions={**settings.precisions, **widened}))
-        names = layers_in_two_parts(network, spec, policy, fit.crops[::2], fit.targets[::2], fit.flat)
+        names = layers_in_two_parts(network, spec, policy, widened, fit.crops[::2], fit.targets[::2], fit.flat)
         if names:
             report_layers(network.graph, names, SPLIT)
             fit = fit.in_two_parts(names, folder)

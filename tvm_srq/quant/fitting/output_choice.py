@@ -94,28 +94,39 @@ class OutputChooser:
     def choose(self, readers: Readers, fits: list[Fit]) -> Fit:
         """The fit of least error when these readers alone are quantized."""
         self.walk.go_on(self.position_of[next(iter(readers))])
-        tried = [replace(fit, error=self.output_error(readers, fit)) for fit in fits]
-        return min(tried, key=lambda fit: fit.error)
+        best = replace(fits[0], error=self.output_error(readers, fits[0]))
+        for fit in fits[1:]:
+            error = self.output_error(readers, fit, best.error)
+            if error < best.error:
+                best = replace(fit, error=error)
+        return best
 
     @torch.no_grad()
     def shifts_colours(self, readers: Readers, fit: Fit) -> bool:
         """Whether flat colours visibly change when these readers alone are quantized so."""
         self.walk.go_on(self.position_of[next(iter(readers))])
-        return self.flat is not None and self.errors(readers, fit, -1)[0] > MOST_SHIFT**2
+        if self.flat is None:
+            return False
+        with all_quantized(self.network, readers, fit):
+            return next(self.errors(-1)) > MOST_SHIFT**2
 
-    def output_error(self, readers: Readers, fit: Fit) -> float:
-        """How much larger the network's error becomes: the logarithm of its factor."""
-        return float(self.counts @ np.log1p(self.errors(readers, fit) / self.own))
+    def output_error(self, readers: Readers, fit: Fit, most: float = np.inf) -> float:
+        """How much larger the network's error becomes: the logarithm of its factor, or ``most`` and more, which ends it."""
+        total = 0.0
+        with all_quantized(self.network, readers, fit):
+            for error, own, count in zip(self.errors(), self.own, self.counts, strict=True):
+                total += float(count * np.log1p(error / own))
+                if total >= most:
+                    break
+        return total
 
-    def errors(self, readers: Readers, fit: Fit, first: int = 0) -> NDArray[np.float64]:
-        """By batch, from the ``first`` on."""
-        with ExitStack() as stack:
-            for name, reader in readers.items():
-                stack.enter_context(quantized(self.network.convolution(name), reader, fit))
-            outputs = self.walk.finished(first)
-        pairs, picture = list(zip(outputs, self.targets[first:], strict=True)), self.network.graph.picture
-        shifts = [] if self.flat is None else [largest_shift(*pairs.pop(), picture) ** 2]
-        return np.array([squared_error(*pair, picture) for pair in pairs] + shifts)
+    def errors(self, first: int = 0) -> Iterator[float]:
+        """By batch, from the ``first`` on: mean squares of photographs, then the square of the largest shift of a flat colour."""
+        picture, batches = self.network.graph.picture, range(len(self.targets))[first:]
+        for output, batch in zip(self.walk.finishing(first), batches, strict=True):
+            is_flat = self.flat is not None and batch == len(self.targets) - 1
+            target = self.targets[batch]
+            yield largest_shift(output, target, picture) ** 2 if is_flat else squared_error(output, target, picture)
 
 
 def squared_error(output: Tensor, target: Tensor, picture: PictureFormat) -> float:
@@ -126,6 +137,15 @@ def squared_error(output: Tensor, target: Tensor, picture: PictureFormat) -> flo
 def largest_shift(outputs: Tensor, targets: Tensor, picture: PictureFormat) -> float:
     """Of flat pictures' mean colours, in grey levels."""
     return float((middle_colours(outputs, picture) - middle_colours(targets, picture)).abs().max())
+
+
+@contextmanager
+def all_quantized(network: GraphNetwork, readers: Readers, fit: Fit) -> Iterator[None]:
+    """A float network with these convolutions quantized, for a while."""
+    with ExitStack() as stack:
+        for name, reader in readers.items():
+            stack.enter_context(quantized(network.convolution(name), reader, fit))
+        yield
 
 
 @contextmanager

@@ -4,12 +4,13 @@ The paper's policy keeps head, upsampler and last convolution at 8 bits, for the
 further layers are: convolutions of one pixel that join a block's branches, or those behind the last block. The float
 network is run with one layer quantized at a time; where all errors together would be visible, layers of most error for their
 work become wider, and so do layers that alone visibly shift flat colours: with few codes no range holds both what saturated
-colours reach and what photographs mostly have. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 4; others 8.
+colours reach and what photographs mostly have. 3x3 kernels get 6 bits, which exact Winograd runs as fast as 4; others 8. Where
+layers of 6 bits still lose much of what is lost, those of most error for their work get 8 bits too, for a little more work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import astuple, replace
 
 from torch import Tensor
@@ -28,6 +29,8 @@ VISIBLE = 2.5  # squared grey levels, summed over layers, by the upscaling facto
 MOST_SHIFT = 1.0  # grey levels that one layer may shift a flat colour by
 ROUNDS = 3  # of choices
 MOST_WORK = 0.5  # of the network's multiplications, in layers held wider
+LITTLE = 0.2  # of what all other layers lose: what layers of 6 bits may
+MOST_DIRECT = 0.1  # of the multiplications, in layers of 8 bits that exact Winograd no longer runs
 WIDE = Precision(8, 127, 8, None)
 NARROW_BITS = 6  # layers of so many bits and more are not looked at
 
@@ -47,12 +50,18 @@ class Sensitive:
     ):  # fmt: skip
         self.network, self.policy, self.batches, self.targets = network, policy, batches, targets
         self.visible = VISIBLE * network.scale
-        layers = {name: layer for name, layer in spec.layers.items() if may_be_wider(policy, name)}
-        narrow = replace(spec, layers=layers)
-        measured = measure_layers(network, narrow, batches, (BOTH,)) if layers else {}
-        self.errors = {name: error for name, (error,) in measured.items()}
-        shifts = colour_shifts(network, narrow, flat) if layers and flat is not None else {}
-        self.shifting = {name for name, shift in shifts.items() if shift > MOST_SHIFT}
+        self.flat = flat
+        self.errors, self.shifting = self.harm(spec, [name for name in spec.layers if may_be_wider(policy, name)])
+
+    def harm(self, spec: QuantSpec, names: Collection[str]) -> tuple[dict[str, float], set[str]]:
+        """What layers do when they alone are quantized: squared errors of all, and which of them shift a flat colour."""
+        if not names:
+            return {}, set()
+        in_order = {name: layer for name, layer in spec.layers.items() if name in names}
+        these = replace(spec, layers=in_order)
+        errors = {name: error for name, (error,) in measure_layers(self.network, these, self.batches, (BOTH,)).items()}
+        shifts = {} if self.flat is None else colour_shifts(self.network, these, self.flat)
+        return errors, {name for name, shift in shifts.items() if shift > MOST_SHIFT}
 
     def widths(self, fit: Callable[[dict[str, tuple]], QuantSpec]) -> dict[str, tuple]:
         """The layers to hold wider, as ``Settings.precisions`` has them.
@@ -70,7 +79,16 @@ class Sensitive:
             if error <= self.visible:
                 break
             left *= self.visible / error
-        return found
+        return found | self.still_harmful(found, fit)
+
+    def still_harmful(self, found: Mapping[str, tuple], fit: Callable[[dict[str, tuple]], QuantSpec]) -> dict[str, tuple]:
+        """Those of the layers found that 6 bits do not help enough, with 8."""
+        names = [name for name, precision in found.items() if precision == astuple(IN_RANGE)]
+        errors, shifting = self.harm(fit(dict(found)), names)
+        others = sum(error for name, error in self.errors.items() if name not in found)
+        may_lose = max(self.visible - others, LITTLE * others)
+        chosen = most_harmful(errors, work_of(self.network.graph), may_lose, shifting, MOST_DIRECT)
+        return {name: astuple(WIDE) for name in chosen}
 
 
 def may_be_wider(policy: Policy, name: str) -> bool:

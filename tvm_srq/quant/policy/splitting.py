@@ -6,6 +6,8 @@ shifts flat colours: then no range of 8 bits holds both what saturated colours r
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from torch import Tensor
 
 from tvm_srq.graph.network import GraphNetwork
@@ -27,19 +29,20 @@ MOST_WORK = 0.15  # of the network's multiplications, which are done again
 
 
 def layers_in_two_parts(
-    network: GraphNetwork, spec: QuantSpec, policy: Policy, batches: list[Tensor], targets: list[Tensor], flat: Tensor | None
-) -> list[str]:
+    network: GraphNetwork, spec: QuantSpec, policy: Policy, widened: Container[str], batches: list[Tensor],
+    targets: list[Tensor], flat: Tensor | None,
+) -> list[str]:  # fmt: skip
     """Names of the convolutions that get their input in two parts.
 
     Args:
-        spec: under ``policy``.
+        spec: under ``policy``, of whose precisions those of the layers ``widened`` were chosen and not asked for.
         batches: (1, C, H, W) network inputs to measure on; ``targets``: the full-precision outputs.
         flat: (N, C, H, W) network inputs of one colour each, or None where colours do not count.
     """
     table = policy.settings.table
     asked = [name for name in spec.layers if name in table and table[name][2] == TWO_PARTS]
     coded = {name: layer for name, layer in spec.layers.items() if layer.input is not None}
-    layers = {name: layer for name, layer in coded.items() if may_be_split(network, policy, name)}
+    layers = {name: layer for name, layer in coded.items() if may_be_split(network, policy, widened, name)}
     if not layers:
         return asked
     wide, square = QuantSpec(spec.graph, layers, spec.streams, spec.tables, spec.metadata), network.scale**2
@@ -52,9 +55,10 @@ def layers_in_two_parts(
     return asked + most_harmful(errors, work_of(network.graph), left, shifting, MOST_WORK)
 
 
-def may_be_split(network: GraphNetwork, policy: Policy, name: str) -> bool:
+def may_be_split(network: GraphNetwork, policy: Policy, widened: Container[str], name: str) -> bool:
     """Whether a layer's input has 8 bits that nobody asked for layer by layer, and the graph has no such names yet."""
     graph, settings, precision = network.graph, policy.settings, policy.precision(name)
-    said = name in settings.table or name in settings.precisions or policy.said(name)[0] or precision.activation_bits < 8
+    asked = name in settings.precisions and name not in widened
+    said = asked or name in settings.table or policy.said(name)[0] or precision.activation_bits < 8
     free = not {f"{name}{COARSE}", f"{name}{REMAINDER}"} & graph.by_name.keys()
     return not said and free
