@@ -30,7 +30,7 @@ MOST_SHIFT = 1.0  # grey levels that one layer may shift a flat colour by
 ROUNDS = 3  # of choices
 MOST_WORK = 0.5  # of the network's multiplications, in layers held wider
 LITTLE = 0.2  # of what all other layers lose: what layers of 6 bits may
-MOST_DIRECT = 0.1  # of the multiplications, in layers of 8 bits that exact Winograd no longer runs
+MOST_DIRECT = 0.15  # of the multiplications, in layers of 8 bits that exact Winograd no longer runs
 WIDE = Precision(8, 127, 8, None)
 NARROW_BITS = 6  # layers of so many bits and more are not looked at
 
