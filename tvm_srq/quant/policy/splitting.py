@@ -10,11 +10,13 @@ from collections.abc import Container
 
 from torch import Tensor
 
+from tvm_srq.graph.graph import Graph
 from tvm_srq.graph.network import GraphNetwork
 from tvm_srq.quant.fitting.reached import colour_shifts
 from tvm_srq.quant.fitting.two_parts import COARSE, REMAINDER
+from tvm_srq.quant.policy.edges import input_pixels
 from tvm_srq.quant.policy.policy import Policy
-from tvm_srq.quant.policy.sensitive import most_harmful, work_of
+from tvm_srq.quant.policy.sensitive import most_harmful
 from tvm_srq.quant.policy.table import TWO_PARTS
 from tvm_srq.quant.reports.sensitivity import INPUT, measure_layers
 from tvm_srq.quant.training.visible_error import simulated_distance
@@ -25,7 +27,8 @@ VISIBLE = 0.05  # what all inputs of 8 bits may lose
 LEFT = 0.02  # what is left where that is too much
 LEAST_SHARE = 0.3  # of the whole network's error: where 4 bits lose more, this gains little
 MOST_SHIFT = 1.0  # grey levels that one layer may shift a flat colour by
-MOST_WORK = 0.15  # of the network's multiplications, which are done again
+ELEMENTWISE = 100  # multiplications that the steps around a split layer take as long as, by channel that it reads or makes
+MOST_COST = 0.2  # of the network's multiplications, done again or in time for that
 
 
 def layers_in_two_parts(
@@ -52,7 +55,18 @@ def layers_in_two_parts(
     lost, whole = sum(errors.values()), simulated_distance(spec, batches, targets)
     worthwhile = lost > max(VISIBLE * square, LEAST_SHARE * whole)
     left = LEFT * square if worthwhile else lost
-    return asked + most_harmful(errors, work_of(network.graph), left, shifting, MOST_WORK)
+    return asked + most_harmful(errors, cost_of(network.graph), left, shifting, MOST_COST)
+
+
+def cost_of(graph: Graph) -> dict[str, float]:
+    """By convolution, what splitting its input takes, as a share of the network's multiplications: it runs twice, and its input
+    is rounded, subtracted and encoded again, its output added. So 1x1 kernels are dear for what they multiply."""
+    pixels, work, cost = input_pixels(graph), {}, {}
+    for node in graph.convolutions():
+        weight = graph.parameters[node.parameters["weight"]]
+        around = ELEMENTWISE * (graph.channels[node.inputs[0]] + len(weight))
+        work[node.name], cost[node.name] = weight.size * pixels[node.name], (weight.size + around) * pixels[node.name]
+    return {name: each / sum(work.values()) for name, each in cost.items()}
 
 
 def may_be_split(network: GraphNetwork, policy: Policy, widened: Container[str], name: str) -> bool:
